@@ -1,0 +1,105 @@
+//! One call of a block: config and input against their schemas, then the sandbox.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Block, Progress};
+use crate::capabilities::Identity;
+use crate::domain::{CallError, Json, Mode, Problem};
+use crate::runtime::{CallFailure, CallLimits, CallReport, CallRequest, code};
+
+/// What a block is told about its call (`wit/context.schema.json`).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallContext<'a> {
+    /// The execution, or a test's id.
+    pub execution_id: &'a str,
+    /// The workflow; empty in a test.
+    pub workflow_id: &'a str,
+    /// The node.
+    pub node_id: &'a str,
+    /// The item, inside a `forEach`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item_index: Option<usize>,
+    /// From 1.
+    pub attempt: u32,
+    /// Whether it may talk to the network.
+    pub mode: Mode,
+    /// Who started the execution.
+    pub user_id: &'a str,
+    /// The same over attempts, takeovers and restarts.
+    pub idempotency_key: &'a str,
+    /// The workflow's values.
+    pub variables: &'a Json,
+    /// The installation's values.
+    pub settings: &'a Json,
+    /// What the block gave with its suspension.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'a Json>,
+}
+
+/// One call to make.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The config with templates filled in, as JSON.
+    pub config: &'a str,
+    /// Whether `config` was checked against the schema before.
+    pub config_checked: bool,
+    /// The ports that this config declares.
+    pub ports: &'a [String],
+    /// The input.
+    pub input: &'a Json,
+    /// What the block is told.
+    pub context: CallContext<'a>,
+    /// What it may use.
+    pub limits: CallLimits,
+}
+
+impl Block {
+    /// Check and call. Dropping the future stops the guest.
+    pub async fn call(&self, call: Call<'_>, progress: Progress) -> CallReport {
+        if let Err(failure) = self.check(&call) {
+            return CallReport { result: Err(failure), logs: Vec::new(), logs_dropped: 0 };
+        }
+        let context = Json::encode(&call.context);
+        let identity = Identity {
+            execution: call.context.execution_id.to_owned(),
+            node: call.context.node_id.to_owned(),
+            block: self.manifest.block_type.to_string(),
+        };
+        let request = CallRequest {
+            component: &self.component,
+            ports: call.ports,
+            config: call.config.to_owned(),
+            input: call.input.as_str().to_owned(),
+            context: context.as_str().to_owned(),
+            limits: call.limits,
+            identity,
+            progress,
+        };
+        self.runtime.call(request).await
+    }
+
+    fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {
+        if !call.config_checked && !self.config_schema.is_trivial() {
+            let config = serde_json::from_str(call.config);
+            let config = config.map_err(|error| CallFailure::permanent(code::INVALID_CONFIG, error.to_string()))?;
+            refuse(code::INVALID_CONFIG, "config", &self.config_schema.check(&config, "", code::INVALID_CONFIG))?;
+        }
+        if !self.input_schema.is_trivial() {
+            let input = call.input.to_value();
+            let input = input.map_err(|error| CallFailure::permanent(code::INVALID_INPUT, error.to_string()))?;
+            refuse(code::INVALID_INPUT, "input", &self.input_schema.check(&input, "", code::INVALID_INPUT))?;
+        }
+        Ok(())
+    }
+}
+
+/// One error out of many findings: the first in words, all of them in the details.
+fn refuse(code: &str, what: &str, problems: &[Problem]) -> Result<(), CallFailure> {
+    let Some(first) = problems.first() else { return Ok(()) };
+    let place = if first.pointer.is_empty() { what.to_owned() } else { format!("{what} at `{}`", first.pointer) };
+    let error = CallError::new(code, format!("{place}: {}", first.message))
+        .with_details(json!({"pointer": first.pointer, "errors": problems}));
+    Err(CallFailure { error, retry: None })
+}

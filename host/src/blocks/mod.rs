@@ -1,0 +1,67 @@
+//! The blocks that workflows can use: what they say of themselves, their versions, and how they are called.
+
+pub mod builtin;
+mod catalogue;
+mod call;
+mod schema;
+
+use std::sync::Arc;
+
+use crate::capabilities::ProgressSink;
+use crate::domain::{Manifest, Problem};
+use crate::runtime::{CallLimits, Component, Runtime};
+
+pub use call::{Call, CallContext};
+pub use catalogue::{Catalogue, RegisterError, ResolveError, Versions};
+pub use schema::{PathSegment, is_expression_field};
+
+use schema::Schema;
+
+/// One version of a block, ready to be called.
+pub struct Block {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    component: Component,
+    config_schema: Schema,
+    input_schema: Schema,
+    runtime: Runtime,
+}
+
+impl Block {
+    /// SHA-256 of the component.
+    pub fn digest(&self) -> &str {
+        self.component.digest()
+    }
+
+    /// What is wrong with a config in which the values at the pointers `templated` are not filled in yet. Pointers
+    /// start with `at`.
+    pub fn check_partial_config(&self, config: &serde_json::Value, at: &str, templated: &[&str]) -> Vec<Problem> {
+        self.config_schema.check_partial(config, at, crate::runtime::code::INVALID_CONFIG, templated)
+    }
+
+    /// The limits of one call: the operator's, lowered by what the block wishes, with the node's own time limit.
+    pub fn limits(&self, timeout_ms: Option<u64>) -> CallLimits {
+        use std::time::Duration;
+        let config = self.runtime.config();
+        let wishes = self.manifest.limits;
+        let ceilings = CallLimits::ceilings(config);
+        let wished = timeout_ms.or(wishes.timeout_ms).map(Duration::from_millis);
+        let memory = wishes.memory_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        CallLimits {
+            timeout: wished.map_or(config.timeout, |wish| wish.min(config.max_timeout)),
+            cpu: wishes.cpu_ms.map_or(ceilings.cpu, |ms| Duration::from_millis(ms).min(ceilings.cpu)),
+            memory_bytes: memory.map_or(ceilings.memory_bytes, |bytes| bytes.min(ceilings.memory_bytes)),
+            ..ceilings
+        }
+    }
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Block({}@{})", self.manifest.block_type, self.manifest.version)
+    }
+}
+
+/// Who hears of a call's progress.
+pub type Progress = Option<Arc<dyn ProgressSink>>;
+

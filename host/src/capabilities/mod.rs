@@ -1,0 +1,106 @@
+//! What a block can do besides computing: the host side of each interface in `wit/`.
+//!
+//! Every capability has the same shape: a per-call view kept in [`CallState`], an `impl Host` of its interface, and an
+//! entry in [`add_to_linker`]. Nothing else is linked, except the parts of WASI that a standard library imports for
+//! itself (see [`stdio`]).
+
+pub mod bindings;
+mod http;
+mod log;
+mod progress;
+mod secrets;
+pub mod stdio;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::domain::Sources;
+
+pub use log::LogBuffer;
+pub use progress::{ProgressSink, ProgressView};
+
+/// Whom a call is made for; goes into log lines and errors.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The execution, or a test's id.
+    pub execution: String,
+    /// The node.
+    pub node: String,
+    /// The block's type.
+    pub block: String,
+}
+
+/// Everything the host keeps for one running call.
+pub struct CallState {
+    pub(crate) identity: Identity,
+    pub(crate) sources: Sources,
+    /// Lines logged so far.
+    pub log: LogBuffer,
+    /// How far the call says it is.
+    pub progress: ProgressView,
+    /// What went to standard output and error.
+    pub output: stdio::Tail,
+    table: ResourceTable,
+    wasi: WasiCtx,
+}
+
+impl CallState {
+    /// State for a call that is about to start.
+    pub fn new(identity: Identity, sources: Sources, log: LogBuffer, sink: Option<Arc<dyn ProgressSink>>) -> Self {
+        let output = stdio::Tail::new(stdio::TAIL_BYTES);
+        let wasi = WasiCtx::builder()
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        let progress = ProgressView::new(sink);
+        Self { identity, sources, log, progress, output, table: ResourceTable::new(), wasi }
+    }
+}
+
+impl std::fmt::Debug for CallState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallState").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl bindings::blockyard::block::types::Host for CallState {}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// A store's data that holds a [`CallState`].
+pub trait HasCall: Send + 'static {
+    /// The call's state.
+    fn call(&mut self) -> &mut CallState;
+}
+
+/// Offer every capability to components.
+///
+/// # Errors
+/// If an interface is already in the linker.
+pub fn add_to_linker<T: HasCall + WasiView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    use bindings::blockyard::block;
+    stdio::add_to_linker(linker)?;
+    block::types::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
+    block::log::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
+    block::progress::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
+    block::secrets::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
+    block::http::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())
+}
+
+/// The interfaces that a component may import, by name without version, for readable refusals.
+pub const OFFERED: &[&str] = &[
+    "blockyard:block/types",
+    "blockyard:block/log",
+    "blockyard:block/progress",
+    "blockyard:block/secrets",
+    "blockyard:block/http",
+];

@@ -1,0 +1,150 @@
+//! Settings, one struct an area. The command line fills them in; defaults are stated here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When SQLite considers a commit done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When it is on the disk. A power cut loses nothing that was acknowledged.
+    #[default]
+    Full,
+    /// When the operating system has it. A power cut may lose the last commits, never corrupt the database.
+    Normal,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// `sqlite://PATH` or `sqlite::memory:`. `BLOCKYARD_DATABASE`, default `sqlite://blockyard.db`.
+    pub url: String,
+    /// Connections that read side by side. Default 4.
+    pub readers: u32,
+    /// Longest time that results of pure nodes wait for a commit to ride along with. Default 20 ms.
+    pub flush_interval: Duration,
+    /// `BLOCKYARD_SYNCHRONOUS`, default `full`.
+    pub synchronous: Synchronous,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://blockyard.db".to_owned(),
+            readers: 4,
+            flush_interval: Duration::from_millis(20),
+            synchronous: Synchronous::Full,
+        }
+    }
+}
+
+/// The sandbox. The limits are ceilings and defaults at once: a block may wish for less.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// Where compiled components are kept. `BLOCKYARD_CACHE_DIR`, default `~/.cache/blockyard`.
+    pub cache_dir: Option<PathBuf>,
+    /// Instances alive at once in the process. `BLOCKYARD_MAX_INSTANCES`, default 256.
+    pub max_instances: u32,
+    /// Linear memory of one instance in bytes. `BLOCKYARD_MEMORY_BYTES`, default 256 MiB.
+    pub memory_bytes: usize,
+    /// Time inside the guest in one call. `BLOCKYARD_CPU_MS`, default 10 s.
+    pub cpu: Duration,
+    /// Wall time of one call, if the node does not say. `BLOCKYARD_TIMEOUT_MS`, default 60 s.
+    pub timeout: Duration,
+    /// Wall time of one call that a node may ask for. Default 1 h.
+    pub max_timeout: Duration,
+    /// All emissions and metadata of one call together, in bytes. `BLOCKYARD_OUTPUT_BYTES`, default 16 MiB.
+    pub output_bytes: usize,
+    /// Log lines kept of one call. Default 100.
+    pub log_lines: usize,
+    /// Longest log message, fields included, in bytes. Default 8 KiB.
+    pub log_line_bytes: usize,
+}
+
+impl Default for RuntimeConfig {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            max_instances: 256,
+            memory_bytes: 256 << 20,
+            cpu: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            max_timeout: Duration::from_secs(3600),
+            output_bytes: 16 << 20,
+            log_lines: 100,
+            log_line_bytes: 8 << 10,
+        }
+    }
+}
+
+/// Running workflows.
+#[derive(Clone, Debug)]
+pub struct ExecutionConfig {
+    /// Nodes at work at once in one execution. `BLOCKYARD_NODE_CONCURRENCY`, default 64.
+    pub node_concurrency: usize,
+    /// Executions at work at once in the process. `BLOCKYARD_EXECUTION_CONCURRENCY`, default 64.
+    pub execution_concurrency: usize,
+    /// Most nodes in a document. Default 10,000.
+    pub max_nodes: usize,
+    /// Most edges in a document. Default 50,000.
+    pub max_edges: usize,
+    /// Most times that an execution is taken over after its process died, before it is parked. Default 5.
+    pub max_takeovers: u32,
+    /// How long shutdown waits for running executions. `BLOCKYARD_SHUTDOWN_MS`, default 10 s.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for ExecutionConfig {
+    fn default() -> Self {
+        Self {
+            node_concurrency: 64,
+            execution_concurrency: 64,
+            max_nodes: 10_000,
+            max_edges: 50_000,
+            max_takeovers: 5,
+            shutdown_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The HTTP API.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Where it listens. `BLOCKYARD_LISTEN`, default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// `Host` names that are accepted besides loopback ones. `BLOCKYARD_ALLOWED_HOSTS`, default none.
+    pub allowed_hosts: Vec<String>,
+    /// Largest request body in bytes. `BLOCKYARD_BODY_BYTES`, default 16 MiB.
+    pub body_bytes: usize,
+    /// Longest `?wait`. Default 300 s.
+    pub max_wait: Duration,
+    /// Open event streams at once. Default 2,000.
+    pub max_streams: usize,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_hosts: Vec::new(),
+            body_bytes: 16 << 20,
+            max_wait: Duration::from_secs(300),
+            max_streams: 2_000,
+        }
+    }
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The database.
+    pub database: DatabaseConfig,
+    /// The sandbox.
+    pub runtime: RuntimeConfig,
+    /// Running workflows.
+    pub execution: ExecutionConfig,
+    /// The HTTP API.
+    pub api: ApiConfig,
+    /// Components loaded at start beside the built-in ones. `BLOCKYARD_BLOCKS`, default none.
+    pub extra_blocks: Vec<PathBuf>,
+}

@@ -1,0 +1,159 @@
+//! Calling a block until it is done: attempts, backoff and suspensions, for a node or for one item.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::plan::PlanNode;
+use super::retry;
+use super::run::Run;
+use crate::blocks::{Call, CallContext};
+use crate::capabilities::ProgressSink;
+use crate::domain::{CallError, Json, LogLine, NodeStatus, Outputs};
+use crate::runtime::{CallFailure, Finished};
+use crate::store::{CallRow, StoreError, Suspension};
+
+/// Longest wait that a block may ask for: ten years.
+const MAX_WAIT_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
+
+/// Hears of what happens between the calls.
+pub(super) trait Observer: Send + Sync {
+    /// An attempt failed and another follows.
+    fn retrying(&self, attempt: u32, error: &CallError, delay_ms: u64);
+    /// The block asked to be called again: record it.
+    fn waiting(&self, call: CallRow) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A block to call until it is done.
+pub(super) struct Attempts<'a> {
+    pub(super) run: &'a Run,
+    pub(super) node: &'a PlanNode,
+    pub(super) item: Option<usize>,
+    pub(super) config: &'a str,
+    pub(super) input: &'a Json,
+    pub(super) progress: Option<Arc<dyn ProgressSink>>,
+    /// The suspension that was recorded before this process took the execution over.
+    pub(super) recorded: Option<&'a CallRow<Outputs>>,
+}
+
+impl Attempts<'_> {
+    /// Call until it is done or fails for good. Dropping the future stops the guest.
+    pub(super) async fn run<O: Observer>(&self, observer: &O) -> Result<CallRow<Outputs>, StoreError> {
+        let sources = &self.run.sources;
+        let mut row = CallRow::new(NodeStatus::Running);
+        row.start_time = Some(self.recorded.and_then(|call| call.start_time).unwrap_or_else(|| sources.now_ms()));
+        let mut suspension = None;
+        if let Some(recorded) = self.recorded {
+            row.retry_count = recorded.retry_count;
+            row.logs.clone_from(&recorded.logs);
+            row.logs_dropped = recorded.logs_dropped;
+            suspension.clone_from(&recorded.suspension);
+        }
+        loop {
+            let state = match suspension.take() {
+                None => None,
+                Some(Suspension { state, resume_at }) => {
+                    let wait = u64::try_from(resume_at.saturating_sub(sources.now_ms())).unwrap_or(0);
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                    Some(state)
+                }
+            };
+            match self.call(&mut row, state.as_ref()).await {
+                Ok(Finished::Done { outputs, metadata }) => {
+                    row.status = NodeStatus::Completed;
+                    row.outputs = outputs;
+                    row.metadata = metadata;
+                    break;
+                }
+                Ok(Finished::Suspended { after_ms, state }) => {
+                    let wait = i64::try_from(after_ms.min(MAX_WAIT_MS)).unwrap_or(i64::MAX);
+                    let asked = Suspension { state, resume_at: sources.now_ms().saturating_add(wait) };
+                    observer.waiting(waiting_row(&row, asked.clone())).await?;
+                    suspension = Some(asked);
+                }
+                Err(failure) => {
+                    let attempt = row.retry_count + 1;
+                    let Some(delay) = retry::delay_ms(&self.node.retry, &failure, attempt, sources.fraction()) else {
+                        row.status = NodeStatus::Failed;
+                        row.error = Some(failure.error);
+                        break;
+                    };
+                    observer.retrying(attempt, &failure.error, delay);
+                    row.retry_count += 1;
+                    tokio::time::sleep(Duration::from_millis(delay)).await;
+                    // A retry after a suspension goes on from the same state.
+                    suspension = state.map(|state| Suspension { state, resume_at: i64::MIN });
+                }
+            }
+        }
+        row.end_time = Some(sources.now_ms());
+        Ok(row)
+    }
+
+    async fn call(&self, row: &mut CallRow<Outputs>, state: Option<&Json>) -> Result<Finished, CallFailure> {
+        let (run, node) = (self.run, self.node);
+        let key = idempotency_key(run.execution_id.as_str(), node.id.as_str(), self.item);
+        let context = CallContext {
+            execution_id: run.execution_id.as_str(),
+            workflow_id: &run.plan.workflow.id,
+            node_id: node.id.as_str(),
+            item_index: self.item,
+            attempt: row.retry_count + 1,
+            mode: run.mode,
+            user_id: run.user_id.as_str(),
+            idempotency_key: &key,
+            variables: &run.variables,
+            settings: &run.settings,
+            state,
+        };
+        let call = Call {
+            config: self.config,
+            config_checked: node.config_checked,
+            ports: &node.ports,
+            input: self.input,
+            context,
+            limits: node.limits,
+        };
+        let report = node.block.call(call, self.progress.clone()).await;
+        keep_logs(row, report.logs, report.logs_dropped, node.limits.log_lines);
+        report.result
+    }
+}
+
+/// Lines of all attempts together, up to the limit of one.
+fn keep_logs(row: &mut CallRow<Outputs>, mut lines: Vec<LogLine>, dropped: u64, limit: usize) {
+    let room = limit.saturating_sub(row.logs.len());
+    let excess = lines.len().saturating_sub(room);
+    lines.truncate(room);
+    row.logs.append(&mut lines);
+    row.logs_dropped += dropped + excess as u64;
+}
+
+fn waiting_row(row: &CallRow<Outputs>, suspension: Suspension) -> CallRow {
+    CallRow {
+        logs: row.logs.clone(),
+        logs_dropped: row.logs_dropped,
+        retry_count: row.retry_count,
+        start_time: row.start_time,
+        suspension: Some(suspension),
+        ..CallRow::new(NodeStatus::Waiting)
+    }
+}
+
+/// The same for the same execution, node and item, over attempts, takeovers and restarts.
+pub(super) fn idempotency_key(execution: &str, node: &str, item: Option<usize>) -> String {
+    use std::fmt::Write as _;
+    let mut hash = Sha256::new();
+    hash.update(execution);
+    hash.update([0]);
+    hash.update(node);
+    if let Some(item) = item {
+        hash.update([0]);
+        hash.update(item.to_string());
+    }
+    hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,78 @@
+//! One block, once, outside of any workflow: `POST /blocks/{type}/test`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::blocks::{Block, Call, CallContext};
+use crate::domain::{CallResult, Json, Mode, NodeStatus, Sources, UserId};
+use crate::runtime::{CallFailure, Finished, code};
+
+/// Call `block` until it is done, following its suspensions for as long as a single call may take.
+pub async fn call(
+    block: &Arc<Block>,
+    config: &Value,
+    input: &Json,
+    mode: Mode,
+    user_id: &UserId,
+    sources: &Sources,
+) -> CallResult {
+    let ports = block.manifest.ports(config);
+    let limits = block.limits(None);
+    let (config_text, id) = (config.to_string(), format!("test-{}", sources.id()));
+    let empty = Json::empty_object();
+    let start = sources.now_ms();
+    let mut result = CallResult::pending();
+    let mut state: Option<Json> = None;
+    let calls = async {
+        loop {
+            let context = CallContext {
+                execution_id: &id,
+                workflow_id: "",
+                node_id: "test",
+                item_index: None,
+                attempt: 1,
+                mode,
+                user_id: user_id.as_str(),
+                idempotency_key: &id,
+                variables: &empty,
+                settings: &empty,
+                state: state.as_ref(),
+            };
+            let call = Call { config: &config_text, config_checked: false, ports: &ports, input, context, limits };
+            let mut report = block.call(call, None).await;
+            result.logs.append(&mut report.logs);
+            result.logs_dropped += report.logs_dropped;
+            match report.result {
+                Ok(Finished::Suspended { after_ms, state: asked }) => {
+                    state = Some(asked);
+                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                }
+                Ok(Finished::Done { outputs, metadata }) => return Ok((outputs, metadata)),
+                Err(failure) => return Err(failure),
+            }
+        }
+    };
+    let ended = tokio::time::timeout(limits.timeout, calls).await.unwrap_or_else(|_| {
+        let message = format!("still suspended after {} ms", limits.timeout.as_millis());
+        Err(CallFailure::permanent(code::TIMEOUT, message))
+    });
+    let end = sources.now_ms();
+    result.start_time = Some(start);
+    result.end_time = Some(end);
+    result.execution_time = Some(end.saturating_sub(start));
+    match ended {
+        Ok((outputs, metadata)) => {
+            result.status = NodeStatus::Completed;
+            result.output = outputs.output(block.manifest.default_port());
+            result.outputs = outputs;
+            result.metadata = metadata;
+        }
+        Err(failure) => {
+            result.status = NodeStatus::Failed;
+            result.error = Some(failure.error);
+        }
+    }
+    result
+}

@@ -1,0 +1,134 @@
+//! One engine for the process, and the thread that makes its time pass.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::cache::Cache;
+use super::invoke::GuestState;
+use crate::capabilities;
+use crate::config::RuntimeConfig;
+use crate::domain::Sources;
+
+/// How often running guests are looked at. Bounds how long a loop holds a worker thread.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Compiles and calls components.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<GuestState>,
+    pub(super) cache: Cache,
+    pub(super) config: RuntimeConfig,
+    pub(super) sources: Sources,
+    /// One permit an instance of the pool.
+    pub(super) instances: Semaphore,
+    ticker: Arc<Ticker>,
+}
+
+impl Runtime {
+    /// Set up the engine.
+    ///
+    /// # Errors
+    /// If the machine cannot reserve the address space of the instance pool, or the cache directory is unusable.
+    pub fn new(config: RuntimeConfig, sources: Sources) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&engine_config(&config))?;
+        let mut linker = Linker::new(&engine);
+        capabilities::add_to_linker(&mut linker)?;
+        let cache = Cache::open(config.cache_dir.as_deref(), &engine)?;
+        let ticker = Arc::new(Ticker { engine: engine.weak(), running: AtomicUsize::new(0) });
+        spawn_ticker(Arc::downgrade(&ticker))?;
+        let instances = Semaphore::new(config.max_instances as usize);
+        Ok(Self { shared: Arc::new(Shared { engine, linker, cache, config, sources, instances, ticker }) })
+    }
+
+    /// The operator's limits.
+    pub fn config(&self) -> &RuntimeConfig {
+        &self.shared.config
+    }
+
+    /// Time and randomness.
+    pub fn sources(&self) -> &Sources {
+        &self.shared.sources
+    }
+
+    /// Make time pass for guests until the answer is dropped.
+    pub(super) fn keep_ticking(&self) -> Ticking {
+        let ticker = Arc::clone(&self.shared.ticker);
+        ticker.running.fetch_add(1, Ordering::Relaxed);
+        Ticking(ticker)
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
+    let instances = config.max_instances;
+    let mut pool = PoolingAllocationConfig::new();
+    // A Rust component is three core instances (its own and two adapters) with one memory and a few tables; components
+    // from other languages are several more.
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(6))
+        .total_stacks(instances)
+        .max_core_instances_per_component(64)
+        .max_memories_per_component(8)
+        .max_tables_per_component(64)
+        .max_memory_size(config.memory_bytes)
+        .max_unused_warm_slots(instances.min(64));
+    let mut engine = wasmtime::Config::new();
+    engine
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .memory_init_cow(true)
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false);
+    engine
+}
+
+/// Moves the engine's epoch while guests run.
+struct Ticker {
+    engine: wasmtime::EngineWeak,
+    running: AtomicUsize,
+}
+
+pub(super) struct Ticking(Arc<Ticker>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One thread for the process, which ends with the runtime.
+fn spawn_ticker(ticker: Weak<Ticker>) -> std::io::Result<()> {
+    let tick = move || {
+        while let Some(ticker) = ticker.upgrade() {
+            if ticker.running.load(Ordering::Relaxed) > 0
+                && let Some(engine) = ticker.engine.upgrade()
+            {
+                engine.increment_epoch();
+            }
+            drop(ticker);
+            thread::sleep(TICK);
+        }
+    };
+    thread::Builder::new().name("epoch-ticker".to_owned()).spawn(tick)?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! What can go wrong in the store.
+
+use std::sync::Arc;
+
+/// Why the store could not do what it was asked. Cheap to clone: one failure may have to be told to many.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process, or another store of this one, holds the lock file.
+    #[error("database is in use by another process: {path}")]
+    InUse {
+        /// The database file.
+        path: String,
+    },
+    /// It could not be opened at all.
+    #[error("cannot open the database {path}: {reason}")]
+    Open {
+        /// The database file, or the whole URL if it makes no sense.
+        path: String,
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// It holds what this server never wrote.
+    #[error("corrupt database: {what}")]
+    Corrupt {
+        /// Where and what: the file, or the table, row and column.
+        what: String,
+    },
+    /// The request is at odds with what is stored.
+    #[error("{what}")]
+    Conflict {
+        /// One sentence for a person.
+        what: String,
+    },
+    /// The store has been closed, or its writer is gone.
+    #[error("the store is closed")]
+    Closed,
+    /// The database refused or failed.
+    #[error("database: {0}")]
+    Database(DatabaseError),
+}
+
+impl StoreError {
+    pub(crate) fn open(path: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Open { path: path.into(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn conflict(what: impl Into<String>) -> Self {
+        Self::Conflict { what: what.into() }
+    }
+}
+
+/// A failure of the database itself; only its text is of use above the store.
+#[derive(Clone, Debug)]
+pub struct DatabaseError(Arc<sqlx::Error>);
+
+impl std::fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for DatabaseError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl DatabaseError {
+    /// The database's own code, as text.
+    pub(crate) fn code(&self) -> Option<String> {
+        self.0.as_database_error()?.code().map(|code| code.into_owned())
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
+            other => Self::Database(DatabaseError(Arc::new(other))),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The database; `sqlx` nowhere else.
+//!
+//! Writes go through one task that commits in groups ([`Store::write`]); reads run beside it on their own connections.
+//! A store holds an exclusive lock on its database file for as long as a handle lives, or until [`Store::close`].
+
+mod batch;
+mod columns;
+mod command;
+mod dialect;
+mod error;
+mod jobs;
+mod payloads;
+mod reads;
+mod records;
+mod tables;
+mod workflows;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::DatabaseConfig;
+use crate::domain::ExecutionId;
+
+use batch::Write;
+use dialect::Database;
+use writer::{Counters, Message, Worker};
+
+pub use error::{DatabaseError, StoreError};
+pub use jobs::{CancelOutcome, ClaimedJob};
+pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};
+pub use reads::{
+    Counts, Cursor, ExecutionFilter, ExecutionRow, ExecutionSummary, VersionRow, WorkflowFilter, WorkflowRow,
+    WorkflowSummary,
+};
+pub use records::{CallRow, Claim, Finished, ItemRow, NodeRow, Record, Submission, Suspension, Urgency, Written};
+pub use workflows::{NewVersion, Saved};
+pub use writer::OnCommit;
+
+/// A handle to the database. Cloning is cheap.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    messages: mpsc::UnboundedSender<Message>,
+    database: Database,
+    counters: Arc<Counters>,
+}
+
+/// Counts since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Writes committed, those of commands not among them.
+    pub writes: u64,
+    /// Writes and commands that failed.
+    pub failures: u64,
+}
+
+impl Store {
+    /// Open the database that `config` names, make it if need be, and bring its schema up to date. Must be called
+    /// inside a tokio runtime, which then runs the writer.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it; [`StoreError::Open`] or [`StoreError::Corrupt`] with the reason
+    /// if it cannot be used.
+    pub async fn open(config: &DatabaseConfig, on_commit: OnCommit) -> Result<Self, StoreError> {
+        let (database, writer) = dialect::open(config).await?;
+        let counters = Arc::<Counters>::default();
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let worker = Worker {
+            database: writer,
+            receiver,
+            flush_interval: config.flush_interval,
+            on_commit,
+            counters: counters.clone(),
+            broken: HashMap::new(),
+            documents: HashSet::new(),
+        };
+        tokio::spawn(worker.run());
+        Ok(Self { inner: Arc::new(Inner { messages, database, counters }) })
+    }
+
+    /// Hand `records` to the writer. Writes are committed in the order of these calls, each whole or not at all; a
+    /// write holds at most one `Finished`. Waiting for the [`Commit`] is up to the caller.
+    ///
+    /// A write that fails marks its executions: their later writes fail at once with the same error, until
+    /// [`Store::forget_failure`].
+    pub fn write(&self, records: Vec<Record>, urgency: Urgency) -> Commit {
+        self.enqueue(Write::new(records), urgency)
+    }
+
+    /// A barrier: everything handed in before is settled, whether it succeeded or not.
+    pub fn flush(&self) -> Commit {
+        self.enqueue(Write::new(Vec::new()), Urgency::Now)
+    }
+
+    /// A barrier for one execution: fails if any of its writes before has failed.
+    pub fn barrier(&self, execution_id: &ExecutionId) -> Commit {
+        let mut write = Write::new(Vec::new());
+        write.executions.push(execution_id.clone());
+        self.enqueue(write, Urgency::Now)
+    }
+
+    /// Let an execution write again after one of its writes has failed.
+    pub fn forget_failure(&self, execution_id: &ExecutionId) {
+        self.send(Message::Forget(execution_id.clone()));
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> Stats {
+        let counters = &self.inner.counters;
+        Stats {
+            commits: counters.commits.load(Ordering::Relaxed),
+            writes: counters.writes.load(Ordering::Relaxed),
+            failures: counters.failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Commit what was handed in, leave the database tidy and let go of its lock. All handles are closed by it; what
+    /// comes later fails with [`StoreError::Closed`]. Closing twice is fine.
+    ///
+    /// # Errors
+    /// If the database could not be tidied up. What was acknowledged is safe all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.inner.database.close().await;
+        let (reply, closed) = oneshot::channel();
+        self.send(Message::Close(reply));
+        closed.await.unwrap_or(Ok(()))
+    }
+
+    fn enqueue(&self, write: Write, urgency: Urgency) -> Commit {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Write { write, urgency, reply });
+        Commit(answer)
+    }
+
+    fn send(&self, message: Message) {
+        // Without a writer the message is dropped, and with it the way to answer, which the asker sees as closed.
+        drop(self.inner.messages.send(message));
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("database", &self.inner.database).field("stats", &self.stats()).finish()
+    }
+}
+
+/// Resolves when a write is on disk, or has failed. Dropping it does not undo the write.
+#[derive(Debug)]
+pub struct Commit(oneshot::Receiver<Result<Written, StoreError>>);
+
+impl Future for Commit {
+    type Output = Result<Written, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+    }
+}

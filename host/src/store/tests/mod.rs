@@ -1,0 +1,152 @@
+//! What the store promises. `writing`, `commands` and `reading` are the conformance suite, run against every database;
+//! `sqlite` is what only a file has.
+
+mod commands;
+mod reading;
+mod sqlite;
+mod writing;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::config::{DatabaseConfig, Synchronous};
+use crate::domain::{Event, EventKind, ExecutionId, ExecutionStatus, Json, Mode, NodeStatus, TimelineEntry, UserId};
+
+use super::*;
+
+/// Longer than any test runs.
+const NEVER: Duration = Duration::from_secs(3600);
+
+/// Run each function against every database.
+macro_rules! conformance {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite_in_memory {
+            $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_memory().await).await; })*
+        }
+        mod sqlite_file {
+            $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_file().await).await; })*
+        }
+    };
+}
+use conformance;
+
+/// An open store and what it told of its events.
+struct Fixture {
+    store: Store,
+    seen: Arc<Mutex<Vec<Event>>>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+fn config(url: impl Into<String>) -> DatabaseConfig {
+    DatabaseConfig { url: url.into(), readers: 4, flush_interval: NEVER, synchronous: Synchronous::Normal }
+}
+
+impl Fixture {
+    async fn in_memory() -> Self {
+        Self::open(&config("sqlite::memory:"), None).await
+    }
+
+    async fn in_file() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/blockyard.db", directory.path().display());
+        Self::open(&config(url), Some(directory)).await
+    }
+
+    async fn open(config: &DatabaseConfig, directory: Option<tempfile::TempDir>) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let on_commit: OnCommit = {
+            let seen = seen.clone();
+            Arc::new(move |events| seen.lock().unwrap().extend_from_slice(events))
+        };
+        let store = Store::open(config, on_commit).await.unwrap();
+        Self { store, seen, _directory: directory }
+    }
+
+    fn seen(&self) -> Vec<Event> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Write and wait.
+    async fn put(&self, records: Vec<Record>) -> Written {
+        self.store.write(records, Urgency::Now).await.unwrap()
+    }
+
+    async fn status(&self, id: &str) -> ExecutionStatus {
+        self.store.execution(&id.into()).await.unwrap().unwrap().execution.status
+    }
+
+    /// Spoil the database behind the store's back.
+    async fn run(&self, sql: &'static str) {
+        self.store.ask(Raw(sql)).await.unwrap();
+    }
+}
+
+#[derive(Debug)]
+struct Raw(&'static str);
+
+impl command::Command for Raw {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut batch::Transaction<'_>) -> Result<(), StoreError> {
+        transaction.connection.execute(self.0, []).await.map(drop)
+    }
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text.into()).unwrap()
+}
+
+/// A JSON text of about `bytes` bytes.
+fn long(mark: char, bytes: usize) -> Json {
+    json(&format!("\"{}\"", mark.to_string().repeat(bytes)))
+}
+
+fn submission(id: &str) -> Submission {
+    Submission {
+        execution_id: id.into(),
+        job_id: format!("job-{id}").into(),
+        user_id: UserId::local(),
+        workflow_id: "wf".into(),
+        workflow_version: Some(1),
+        document_digest: "sha256:doc".into(),
+        document: json(r#"{"nodes":[]}"#),
+        blocks: json(r#"{"core.filter":"sha256:1"}"#),
+        mode: Mode::Production,
+        variables: Json::null(),
+        metadata: Json::null(),
+        input: json("[1,2]"),
+        queue: "default".into(),
+        priority: 0,
+        max_attempts: 3,
+        created_at: 1000,
+        claim: None,
+    }
+}
+
+fn submit(id: &str) -> Record {
+    Record::Submission(Box::new(submission(id)))
+}
+
+fn submit_claimed(id: &str) -> Record {
+    let claim = Some(Claim { owner: "me".into(), lease_until: 9000 });
+    Record::Submission(Box::new(Submission { claim, ..submission(id) }))
+}
+
+fn entry(seq: u64, event: EventKind) -> TimelineEntry {
+    let message = format!("{} happened", event.as_str());
+    TimelineEntry { seq, timestamp: 1000, event, node_id: None, message, progress: seq as f64, data: None }
+}
+
+fn event(id: &str, seq: u64, kind: EventKind) -> Record {
+    Record::Event { execution_id: id.into(), entry: entry(seq, kind) }
+}
+
+fn node(id: &str, node_id: &str, status: NodeStatus, outputs: StoredOutputs) -> Record {
+    let call = CallRow { outputs, ..CallRow::new(status) };
+    Record::Node { execution_id: id.into(), node: Box::new(NodeRow { node_id: node_id.into(), call, items: None }) }
+}
+
+fn finished(id: &str, status: ExecutionStatus) -> Record {
+    let output = Stored::Json(json("\"done\""));
+    Record::Finished(Box::new(Finished { execution_id: ExecutionId::from(id), status, output, error: None, at: 2000 }))
+}

@@ -1,0 +1,281 @@
+//! The one task that writes: it puts whatever waits into one transaction, and never lingers.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::{Event, ExecutionId};
+
+use super::batch::{Transaction, Write};
+use super::command::Pending;
+use super::dialect;
+use super::error::StoreError;
+use super::records::{Urgency, Written};
+
+/// Told of committed events in the order of their positions, before the writes are acknowledged. It is called on the
+/// writer's task, so it must neither block nor panic.
+pub type OnCommit = Arc<dyn Fn(&[Event]) + Send + Sync>;
+
+/// Most requests that share a transaction, so that a backlog does not become one huge one.
+const MOST: usize = 1024;
+
+/// Documents remembered as stored; past that many the memory starts anew.
+const MOST_DOCUMENTS: usize = 4096;
+
+/// How often a transaction is tried again when another program was in the way, and how long before the first time.
+const RETRIES: u32 = 5;
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+
+pub(crate) type Reply = oneshot::Sender<Result<Written, StoreError>>;
+
+/// What the writer is asked for.
+pub(crate) enum Message {
+    Write { write: Write, urgency: Urgency, reply: Reply },
+    Command(Box<dyn Pending>),
+    Forget(ExecutionId),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// Counts since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) writes: AtomicU64,
+    pub(crate) failures: AtomicU64,
+}
+
+enum Unit {
+    Write { write: Write, reply: Reply },
+    Command(Box<dyn Pending>),
+    Forget(ExecutionId),
+}
+
+impl Unit {
+    fn needs_transaction(&self) -> bool {
+        match self {
+            Self::Write { write, .. } => !write.records.is_empty(),
+            Self::Command(_) => true,
+            Self::Forget(_) => false,
+        }
+    }
+
+    fn acknowledge(self) {
+        match self {
+            // Nobody may be waiting.
+            Self::Write { write, reply } => drop(reply.send(Ok(write.outcome))),
+            Self::Command(command) => command.acknowledge(Ok(())),
+            Self::Forget(_) => {}
+        }
+    }
+}
+
+/// Requests taken from the channel and not yet committed.
+#[derive(Default)]
+struct Waiting {
+    units: Vec<Unit>,
+    /// When what rides along has waited long enough.
+    due: Option<Instant>,
+    urgent: bool,
+    closing: Option<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+impl Waiting {
+    fn accept(&mut self, message: Message, flush_interval: Duration) {
+        match message {
+            Message::Write { write, urgency, reply } => {
+                self.units.push(Unit::Write { write, reply });
+                match urgency {
+                    Urgency::Now => self.urgent = true,
+                    Urgency::RideAlong => self.due = self.due.or_else(|| Some(Instant::now() + flush_interval)),
+                }
+            }
+            Message::Command(command) => {
+                self.units.push(Unit::Command(command));
+                self.urgent = true;
+            }
+            Message::Forget(execution_id) => {
+                self.units.push(Unit::Forget(execution_id));
+                self.urgent = true;
+            }
+            Message::Close(reply) => {
+                self.closing = Some(reply);
+                self.urgent = true;
+            }
+        }
+    }
+}
+
+/// The task's state.
+pub(crate) struct Worker {
+    pub(crate) database: dialect::Writer,
+    pub(crate) receiver: mpsc::UnboundedReceiver<Message>,
+    pub(crate) flush_interval: Duration,
+    pub(crate) on_commit: OnCommit,
+    pub(crate) counters: Arc<Counters>,
+    /// Executions of which a write has failed, and how.
+    pub(crate) broken: HashMap<ExecutionId, StoreError>,
+    pub(crate) documents: HashSet<String>,
+}
+
+impl Worker {
+    /// Work until told to close, or until every handle of the store is gone.
+    pub(crate) async fn run(mut self) {
+        let mut waiting = Waiting::default();
+        let closing = loop {
+            let message = match waiting.due {
+                Some(due) => timeout_at(due, self.receiver.recv()).await.ok(),
+                None => Some(self.receiver.recv().await),
+            };
+            let mut abandoned = false;
+            match message {
+                Some(Some(message)) => waiting.accept(message, self.flush_interval),
+                Some(None) => abandoned = true,
+                None => waiting.urgent = true,
+            }
+            while waiting.closing.is_none() && waiting.units.len() < MOST {
+                let Ok(message) = self.receiver.try_recv() else { break };
+                waiting.accept(message, self.flush_interval);
+            }
+            if waiting.urgent || abandoned || waiting.units.len() >= MOST {
+                let Waiting { units, closing, .. } = std::mem::take(&mut waiting);
+                self.commit(units).await;
+                if closing.is_some() || abandoned {
+                    break closing;
+                }
+            }
+        };
+        let closed = self.database.close().await;
+        if let Err(error) = &closed {
+            tracing::warn!(%error, "closing the database");
+        }
+        if let Some(reply) = closing {
+            drop(reply.send(closed));
+        }
+    }
+
+    /// Commit `units` together; if that fails, each by itself, so that a bad one fails alone.
+    async fn commit(&mut self, units: Vec<Unit>) {
+        let mut units: Vec<Unit> = units.into_iter().filter_map(|unit| self.admit(unit)).collect();
+        match self.attempt(&mut units).await {
+            Ok(()) => units.into_iter().for_each(|unit| self.settle(unit, Ok(()))),
+            Err(error) if units.len() == 1 => units.into_iter().for_each(|unit| self.settle(unit, Err(error.clone()))),
+            Err(error) => {
+                tracing::warn!(%error, units = units.len(), "a batch failed, trying its parts");
+                for unit in units {
+                    if let Some(mut unit) = self.admit(unit) {
+                        let result = self.attempt(std::slice::from_mut(&mut unit)).await;
+                        self.settle(unit, result);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Let `unit` pass unless its execution is broken.
+    fn admit(&mut self, unit: Unit) -> Option<Unit> {
+        match unit {
+            Unit::Forget(execution_id) => {
+                self.broken.remove(&execution_id);
+                // Kept: a write before it may fail yet.
+                Some(Unit::Forget(execution_id))
+            }
+            Unit::Write { write, reply } => match write.executions.iter().find_map(|id| self.broken.get(id)) {
+                Some(error) => {
+                    drop(reply.send(Err(error.clone())));
+                    None
+                }
+                None => Some(Unit::Write { write, reply }),
+            },
+            command @ Unit::Command(_) => Some(command),
+        }
+    }
+
+    fn settle(&mut self, unit: Unit, result: Result<(), StoreError>) {
+        let Err(error) = result else {
+            if matches!(&unit, Unit::Write { write, .. } if !write.records.is_empty()) {
+                self.counters.writes.fetch_add(1, Ordering::Relaxed);
+            }
+            return unit.acknowledge();
+        };
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        match unit {
+            Unit::Write { write, reply } => {
+                tracing::error!(%error, executions = ?write.executions, "a write failed");
+                self.broken.extend(write.executions.into_iter().map(|id| (id, error.clone())));
+                drop(reply.send(Err(error)));
+            }
+            Unit::Command(command) => command.acknowledge(Err(error)),
+            Unit::Forget(_) => {}
+        }
+    }
+
+    /// One transaction, tried again while another program is in the way.
+    async fn attempt(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
+        if !units.iter().any(Unit::needs_transaction) {
+            return Ok(());
+        }
+        for retry in 0..RETRIES {
+            match self.transact(units).await {
+                Err(error) if dialect::is_transient(&error) => {
+                    tracing::warn!(%error, "the database is busy");
+                    tokio::time::sleep(FIRST_DELAY * 2u32.pow(retry)).await;
+                }
+                settled => return settled,
+            }
+        }
+        self.transact(units).await
+    }
+
+    async fn transact(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
+        let mut transaction = Transaction {
+            connection: self.database.connection().await,
+            events: Vec::new(),
+            documents: &self.documents,
+            new_documents: Vec::new(),
+        };
+        transaction.connection.begin().await?;
+        let mut result = steps(&mut transaction, units).await;
+        if result.is_ok() {
+            result = transaction.connection.commit().await;
+        }
+        if let Err(error) = result {
+            transaction.connection.rollback().await;
+            return Err(error);
+        }
+        let Transaction { events, new_documents, connection, .. } = transaction;
+        drop(connection);
+        if self.documents.len() > MOST_DOCUMENTS {
+            self.documents.clear();
+        }
+        self.documents.extend(new_documents);
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        if !events.is_empty() {
+            (self.on_commit)(&events);
+        }
+        Ok(())
+    }
+}
+
+/// Everything in order: writes that follow one another together, commands between them.
+async fn steps(transaction: &mut Transaction<'_>, units: &mut [Unit]) -> Result<(), StoreError> {
+    let is_command = |unit: &Unit| matches!(unit, Unit::Command(_));
+    for group in units.chunk_by_mut(|a, b| !is_command(a) && !is_command(b)) {
+        if let [Unit::Command(command)] = group {
+            command.run(transaction).await?;
+            continue;
+        }
+        let writes: Vec<&mut Write> = group
+            .iter_mut()
+            .filter_map(|unit| match unit {
+                Unit::Write { write, .. } => Some(write),
+                _ => None,
+            })
+            .collect();
+        transaction.apply(writes).await?;
+    }
+    Ok(())
+}
