@@ -249,7 +249,7 @@ impl<'a> Scanner<'a> {
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            if *byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(*byte);
             }
             self.at += 1;
@@ -280,12 +280,21 @@ impl<'a> Scanner<'a> {
     /// A number, `true`, `false` or `null`.
     fn scalar(&mut self) -> Result<(), ScanError> {
         let rest = &self.text.as_bytes()[self.at..];
-        for word in ["true", "false", "null"] {
-            if rest.starts_with(word.as_bytes()) {
-                self.at += word.len();
-                return Ok(());
-            }
+        let word = match rest.first() {
+            Some(b't') => "true",
+            Some(b'f') => "false",
+            Some(b'n') => "null",
+            _ => return self.number(),
+        };
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.error());
         }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        let rest = &self.text.as_bytes()[self.at..];
         let negative = usize::from(rest.first() == Some(&b'-'));
         let mut length = negative + digits(&rest[negative..]);
         let leading_zero = rest.get(negative) == Some(&b'0') && length > negative + 1;

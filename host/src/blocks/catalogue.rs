@@ -1,6 +1,7 @@
 //! Which blocks there are, in which versions.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jsonschema::Validator;
@@ -18,6 +19,7 @@ use crate::runtime::{CallFailure, Component, ComponentError, Runtime};
 pub struct Catalogue {
     runtime: Runtime,
     types: Arc<RwLock<BTreeMap<BlockType, Versions>>>,
+    generation: Arc<AtomicU64>,
 }
 
 /// The versions of one type.
@@ -68,7 +70,7 @@ impl Catalogue {
     /// # Errors
     /// If one does not load, which a test rules out.
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
-        let catalogue = Self { runtime, types: Arc::default() };
+        let catalogue = Self { runtime, types: Arc::default(), generation: Arc::default() };
         let loads = builtin::COMPONENTS.iter().map(|(_, bytes)| catalogue.register(bytes::Bytes::from_static(bytes)));
         futures::future::try_join_all(loads).await?;
         Ok(catalogue)
@@ -93,6 +95,7 @@ impl Catalogue {
         }
         versions.active = version.clone().max(versions.active.clone());
         versions.all.insert(version, Arc::clone(&block));
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(block)
     }
 
@@ -113,6 +116,11 @@ impl Catalogue {
             component,
             manifest,
         })
+    }
+
+    /// Grows with every change of what a reference without a digest may mean.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The block that a node means.

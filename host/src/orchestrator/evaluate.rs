@@ -15,7 +15,7 @@ use crate::runtime::{CallFailure, Finished, code};
 /// The block that knows the expression language.
 const BLOCK: &str = "core.transform";
 /// The code of a failed evaluation.
-pub const EXPRESSION_ERROR: &str = "expression-error";
+pub(super) const EXPRESSION_ERROR: &str = "expression-error";
 
 /// What the check of one expression found.
 #[derive(Clone, Debug, Deserialize)]

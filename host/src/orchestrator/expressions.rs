@@ -17,7 +17,7 @@ const LANGUAGE: [&str; 6] = ["range", "dict", "namespace", "debug", "loop", "sel
 
 /// One expression of a document.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// The node's number in the document; `None` for the document's `output`.
     node: Option<usize>,
     pointer: String,
@@ -31,7 +31,7 @@ pub struct Found {
 }
 
 /// Every expression of the document.
-pub fn collect(plan: &Plan, nodes: &[(usize, PlanNode)]) -> Vec<Found> {
+pub(super) fn collect(plan: &Plan, nodes: &[(usize, PlanNode)]) -> Vec<Found> {
     let mut found = Vec::new();
     for (number, node) in nodes {
         let in_for_each = node.for_each.is_some();
@@ -102,7 +102,7 @@ fn fields<'v>(
 }
 
 /// Have the sandbox check what is not plain, each text once.
-pub async fn check(evaluator: &Evaluator, found: &mut [Found]) {
+pub(super) async fn check(evaluator: &Evaluator, found: &mut [Found]) {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     let mut sources: Vec<&str> = Vec::new();
     for expression in found.iter().filter(|expression| !expression.plain) {
@@ -125,7 +125,7 @@ pub async fn check(evaluator: &Evaluator, found: &mut [Found]) {
 }
 
 /// Tell the templates what their expressions refer to.
-pub fn note_references<'t>(found: &[Found], templates: impl Iterator<Item = &'t mut Template>) {
+pub(super) fn note_references<'t>(found: &[Found], templates: impl Iterator<Item = &'t mut Template>) {
     let checked: HashMap<&str, &Checked> = found
         .iter()
         .filter(|expression| expression.templated)
@@ -141,7 +141,7 @@ pub fn note_references<'t>(found: &[Found], templates: impl Iterator<Item = &'t 
 }
 
 /// What is wrong with an expression.
-pub fn problems(found: &Found, plan: &Plan, shape: &Shape, numbers: &HashMap<String, usize>) -> Vec<Problem> {
+pub(super) fn problems(found: &Found, plan: &Plan, shape: &Shape, numbers: &HashMap<String, usize>) -> Vec<Problem> {
     let code = if found.templated { "invalid-template" } else { "invalid-expression" };
     if let Some(refusal) = &found.refusal {
         return vec![Problem::new(&found.pointer, code, refusal)];

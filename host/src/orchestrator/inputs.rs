@@ -9,7 +9,7 @@ use crate::domain::Json;
 /// The data itself if exactly one edge is live and it has no `targetPort`; otherwise an object keyed by `targetPort`,
 /// else by source node. A key that several live edges share holds an array, in the document's edge order. A node
 /// without incoming edges gets the execution's input.
-pub fn gather(plan: &Plan, progression: &Progression, node: usize, execution_input: &Json) -> Json {
+pub(super) fn gather(plan: &Plan, progression: &Progression, node: usize, execution_input: &Json) -> Json {
     let incoming = &plan.nodes[node].incoming;
     if incoming.is_empty() {
         return execution_input.clone();

@@ -19,7 +19,7 @@ const ALMOST_DONE: f64 = 99.99;
 
 /// Writes down one execution.
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     store: Store,
     sources: Sources,
     execution_id: ExecutionId,
@@ -52,7 +52,7 @@ struct NodeProgress {
 
 impl Journal {
     /// For an execution of `plan` whose timeline has `seq` entries so far.
-    pub fn new(store: Store, sources: Sources, execution_id: ExecutionId, plan: &Plan, seq: u64, book: PayloadBook) -> Self {
+    pub(super) fn new(store: Store, sources: Sources, execution_id: ExecutionId, plan: &Plan, seq: u64, book: PayloadBook) -> Self {
         let node = |id: &NodeId| NodeProgress { id: Some(id.clone()), ..NodeProgress::default() };
         let nodes = plan.nodes.iter().map(|planned| node(&planned.id)).collect();
         let inner = Inner { seq, book, nodes, settled: 0, fractions: 0.0, progress: 0.0 };
@@ -60,12 +60,12 @@ impl Journal {
     }
 
     /// Everything recorded so far is committed when the answer is there.
-    pub fn barrier(&self) -> Commit {
+    pub(super) fn barrier(&self) -> Commit {
         self.store.barrier(&self.execution_id)
     }
 
     /// Note that the execution goes on in this process.
-    pub fn resumed(&self) {
+    pub(super) fn resumed(&self) {
         self.with(|inner, journal| {
             let record = inner.event(journal, EventKind::ExecutionResumed, None, "execution resumed".into(), None);
             drop(journal.store.write(vec![record], Urgency::RideAlong));
@@ -73,12 +73,12 @@ impl Journal {
     }
 
     /// Take over a node that had settled before.
-    pub fn recorded(&self, node: usize) {
+    pub(super) fn recorded(&self, node: usize) {
         self.with(|inner, _| inner.settle(node));
     }
 
     /// Note that a node starts.
-    pub fn started(&self, node: usize) {
+    pub(super) fn started(&self, node: usize) {
         self.with(|inner, journal| {
             inner.nodes[node].started = true;
             inner.nodes[node].start_time = Some(journal.sources.now_ms());
@@ -88,7 +88,7 @@ impl Journal {
     }
 
     /// Note how far a running node is, `0.0..=1.0`.
-    pub fn progress(&self, node: usize, fraction: f64, message: &str) {
+    pub(super) fn progress(&self, node: usize, fraction: f64, message: &str) {
         self.with(|inner, journal| {
             let now = journal.sources.now_ms();
             let known = &mut inner.nodes[node];
@@ -109,7 +109,7 @@ impl Journal {
     }
 
     /// Note that an attempt failed and another follows.
-    pub fn retrying(&self, node: usize, attempt: u32, error: &CallError, delay_ms: u64) {
+    pub(super) fn retrying(&self, node: usize, attempt: u32, error: &CallError, delay_ms: u64) {
         self.with(|inner, journal| {
             let message = format!("attempt {attempt} failed, next in {delay_ms} ms: {error}");
             let data = json!({"attempt": attempt, "delayMs": delay_ms, "error": error});
@@ -119,7 +119,7 @@ impl Journal {
     }
 
     /// Record that a node asked to be called again. It may wait once this is committed.
-    pub fn waiting(&self, node: usize, call: CallRow) -> Commit {
+    pub(super) fn waiting(&self, node: usize, call: CallRow) -> Commit {
         self.with(|inner, journal| {
             let until = call.suspension.as_ref().map(|Suspension { resume_at, .. }| *resume_at);
             let row = inner.row(node, call, None);
@@ -130,7 +130,7 @@ impl Journal {
     }
 
     /// Record that an item asked to be called again. It may wait once this is committed.
-    pub fn item_waiting(&self, node: usize, index: usize, call: CallRow) -> Commit {
+    pub(super) fn item_waiting(&self, node: usize, index: usize, call: CallRow) -> Commit {
         self.with(|inner, journal| {
             let item = Box::new(ItemRow { node_id: inner.id(node), index, call });
             let execution_id = journal.execution_id.clone();
@@ -139,7 +139,7 @@ impl Journal {
     }
 
     /// Record an item of a `forEach` node with effects.
-    pub fn item(&self, node: usize, index: usize, call: CallRow<Outputs>) -> Commit {
+    pub(super) fn item(&self, node: usize, index: usize, call: CallRow<Outputs>) -> Commit {
         self.with(|inner, journal| {
             let mut records = Vec::new();
             let call = inner.keep(call, &mut records);
@@ -151,7 +151,7 @@ impl Journal {
     }
 
     /// Record a node's end.
-    pub fn settled(&self, node: usize, call: CallRow<Outputs>, items: Option<Json>, urgency: Urgency) -> Commit {
+    pub(super) fn settled(&self, node: usize, call: CallRow<Outputs>, items: Option<Json>, urgency: Urgency) -> Commit {
         self.with(|inner, journal| {
             let mut records = Vec::new();
             if let Some(message) = inner.nodes[node].untold.take() {
@@ -174,7 +174,7 @@ impl Journal {
     }
 
     /// Record the end of the execution; nodes that still run are cancelled. The first committed end wins.
-    pub fn finished(&self, status: ExecutionStatus, output: &Json, error: Option<ExecutionError>) -> Commit {
+    pub(super) fn finished(&self, status: ExecutionStatus, output: &Json, error: Option<ExecutionError>) -> Commit {
         self.with(|inner, journal| {
             let at = journal.sources.now_ms();
             let mut records = Vec::new();
@@ -289,7 +289,7 @@ impl Inner {
 
 /// Calls that were recorded before this process took the execution over.
 #[derive(Debug, Default)]
-pub struct Recorded {
+pub(super) struct Recorded {
     /// By node.
     pub nodes: HashMap<NodeId, NodeRow<Outputs>>,
     /// By node and item.

@@ -106,13 +106,13 @@ impl Plan {
 
 /// The shape of a workflow, without what its nodes do.
 #[derive(Debug)]
-pub struct Shape {
+pub(super) struct Shape {
     graph: DiGraph<(), ()>,
 }
 
 impl Shape {
     /// `edges` as pairs of node numbers below `nodes`.
-    pub fn new(nodes: usize, edges: &[(usize, usize)]) -> Self {
+    pub(super) fn new(nodes: usize, edges: &[(usize, usize)]) -> Self {
         let mut graph = DiGraph::with_capacity(nodes, edges.len());
         for _ in 0..nodes {
             graph.add_node(());
@@ -127,7 +127,7 @@ impl Shape {
     ///
     /// # Errors
     /// The nodes of a cycle, in its order.
-    pub fn order(&self) -> Result<Vec<usize>, Vec<usize>> {
+    pub(super) fn order(&self) -> Result<Vec<usize>, Vec<usize>> {
         match toposort(&self.graph, None) {
             Ok(order) => Ok(order.into_iter().map(NodeIndex::index).collect()),
             Err(cycle) => Err(self.cycle_through(cycle.node_id())),
@@ -160,7 +160,7 @@ impl Shape {
     }
 
     /// Whether `later` can be reached from `earlier`.
-    pub fn precedes(&self, earlier: usize, later: usize) -> bool {
+    pub(super) fn precedes(&self, earlier: usize, later: usize) -> bool {
         let wanted = NodeIndex::new(earlier);
         let mut seen = HashSet::new();
         let mut open = VecDeque::from([NodeIndex::new(later)]);
@@ -178,7 +178,7 @@ impl Shape {
     }
 
     /// Every node that can be reached from one without incoming edges, those included.
-    pub fn reachable(&self) -> HashSet<usize> {
+    pub(super) fn reachable(&self) -> HashSet<usize> {
         let roots: Vec<_> = self.graph.externals(Direction::Incoming).collect();
         let mut found: HashSet<usize> = roots.iter().map(|root| root.index()).collect();
         let mut open = roots;

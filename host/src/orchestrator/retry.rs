@@ -7,7 +7,7 @@ use crate::runtime::CallFailure;
 ///
 /// Retried are failures with a hint and codes in `retryOn`. The delay is the larger of the hint and an exponential
 /// backoff with full jitter, which `fraction` (`0.0..1.0`) decides.
-pub fn delay_ms(policy: &Retry, failure: &CallFailure, attempt: u32, fraction: f64) -> Option<u64> {
+pub(super) fn delay_ms(policy: &Retry, failure: &CallFailure, attempt: u32, fraction: f64) -> Option<u64> {
     let wanted = failure.retry.is_some() || policy.retry_on.contains(&failure.error.code);
     if !wanted || attempt >= policy.max_attempts {
         return None;

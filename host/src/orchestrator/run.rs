@@ -40,6 +40,21 @@ pub struct Start {
     pub started_at: i64,
 }
 
+impl Start {
+    /// The same execution once more.
+    pub fn again(&self) -> Self {
+        Self {
+            execution_id: self.execution_id.clone(),
+            plan: Arc::clone(&self.plan),
+            input: self.input.clone(),
+            mode: self.mode,
+            variables: self.variables.clone(),
+            user_id: self.user_id.clone(),
+            started_at: self.started_at,
+        }
+    }
+}
+
 /// Who may end an execution before its time.
 #[derive(Clone, Debug, Default)]
 pub struct Stops {

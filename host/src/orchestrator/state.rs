@@ -5,7 +5,7 @@ use crate::domain::{NodeStatus, Outputs};
 
 /// How far an execution has come.
 #[derive(Debug)]
-pub struct Progression {
+pub(super) struct Progression {
     nodes: Vec<NodeState>,
     unsettled: usize,
 }
@@ -23,7 +23,7 @@ struct NodeState {
 
 /// What follows from a node's end.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Consequences {
+pub(super) struct Consequences {
     /// Nodes that can start.
     pub ready: Vec<usize>,
     /// Nodes that no data came to, in topological order.
@@ -32,7 +32,7 @@ pub struct Consequences {
 
 impl Progression {
     /// Nothing has started.
-    pub fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let nodes: Vec<_> = plan
             .nodes
             .iter()
@@ -47,19 +47,19 @@ impl Progression {
     }
 
     /// Nodes that nothing keeps from starting, in document order: at first those without incoming edges.
-    pub fn startable(&self, plan: &Plan) -> Vec<usize> {
+    pub(super) fn startable(&self, plan: &Plan) -> Vec<usize> {
         let is_root = |node: usize| plan.nodes[node].incoming.is_empty();
         let waits = |state: &NodeState| state.status != NodeStatus::Pending || state.open_edges > 0;
         (0..self.nodes.len()).filter(|node| !waits(&self.nodes[*node]) && (is_root(*node) || self.nodes[*node].fed)).collect()
     }
 
     /// Note that a node was started.
-    pub fn start(&mut self, node: usize) {
+    pub(super) fn start(&mut self, node: usize) {
         self.nodes[node].status = NodeStatus::Running;
     }
 
     /// Note that a node ended with `status`, having fired `fired`.
-    pub fn settle(&mut self, plan: &Plan, node: usize, status: NodeStatus, fired: Outputs) -> Consequences {
+    pub(super) fn settle(&mut self, plan: &Plan, node: usize, status: NodeStatus, fired: Outputs) -> Consequences {
         let mut consequences = Consequences::default();
         let mut open = vec![(node, status, fired)];
         while let Some((node, status, fired)) = open.pop() {
@@ -88,22 +88,22 @@ impl Progression {
     }
 
     /// Whether nothing is left to do.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.unsettled == 0
     }
 
     /// Where a node stands.
-    pub fn status(&self, node: usize) -> NodeStatus {
+    pub(super) fn status(&self, node: usize) -> NodeStatus {
         self.nodes[node].status
     }
 
     /// What a settled node fired.
-    pub fn fired(&self, node: usize) -> &Outputs {
+    pub(super) fn fired(&self, node: usize) -> &Outputs {
         &self.nodes[node].fired
     }
 
     /// Nodes that contribute to the result: completed, and none of their successors ran.
-    pub fn contributors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = usize> + 'a {
+    pub(super) fn contributors<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = usize> + 'a {
         let ran = |node: usize| matches!(self.nodes[node].status, NodeStatus::Completed | NodeStatus::Failed);
         (0..plan.nodes.len()).filter(move |node| {
             self.nodes[*node].status == NodeStatus::Completed

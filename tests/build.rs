@@ -1,0 +1,16 @@
+//! Compiles the components in `tests/guests/` and tells the tests where they are.
+
+#[path = "../host/build_wasm.rs"]
+mod build_wasm;
+
+use build_wasm::{build, path_of};
+
+fn main() {
+    let workspace = path_of("CARGO_MANIFEST_DIR").join("..");
+    for watched in ["tests/guests", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
+    }
+    let arguments = ["--package=blockyard-guests", "--examples"].map(str::to_owned);
+    let folder = build(&workspace, "guests", &arguments).join("examples");
+    println!("cargo::rustc-env=BLOCKYARD_TEST_GUESTS={}", folder.display());
+}

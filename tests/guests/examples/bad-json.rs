@@ -1,0 +1,20 @@
+//! Answers with what is no JSON, or through a port that it does not declare, as its config says.
+
+use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
+
+struct BadJson;
+
+impl wit::Guest for BadJson {
+    fn manifest() -> String {
+        r#"{"type":"test.bad-json","version":"1.0.0","name":"Bad JSON","outputs":[{"port":"output"}]}"#.to_owned()
+    }
+
+    fn execute(config: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {
+        let (port, data) = if config.contains("undeclared") { ("elsewhere", "1") } else { ("output", "{\"a\":") };
+        let emission = wit::Emission { port: port.to_owned(), data: data.to_owned() };
+        Ok(wit::Outcome::Done(wit::Output { emissions: vec![emission], metadata: None }))
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+blockyard_sdk::__private::export_component!(BadJson with_types_in blockyard_sdk::__private::bindings);

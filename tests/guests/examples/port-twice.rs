@@ -1,0 +1,19 @@
+//! Fires one port twice, which the SDK would not let it do.
+
+use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
+
+struct PortTwice;
+
+impl wit::Guest for PortTwice {
+    fn manifest() -> String {
+        r#"{"type":"test.port-twice","version":"1.0.0","name":"Port twice","outputs":[{"port":"output"}]}"#.to_owned()
+    }
+
+    fn execute(_: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {
+        let emission = |data: &str| wit::Emission { port: "output".to_owned(), data: data.to_owned() };
+        Ok(wit::Outcome::Done(wit::Output { emissions: vec![emission("1"), emission("2")], metadata: None }))
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+blockyard_sdk::__private::export_component!(PortTwice with_types_in blockyard_sdk::__private::bindings);
