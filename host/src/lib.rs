@@ -2,7 +2,9 @@
 //!
 //! Each module may use only those that stand below it in this list; a test in `tests/` fails otherwise.
 
+pub mod cli;
 pub mod app;
+pub mod api;
 pub mod jobs;
 pub mod orchestrator;
 pub mod blocks;

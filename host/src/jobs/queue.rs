@@ -39,7 +39,10 @@ pub(super) struct Shared {
     pub(super) slots: Arc<Semaphore>,
     /// Whether jobs may be waiting in the store.
     pub(super) backlog: AtomicBool,
+    /// A job became claimable.
     pub(super) wake: Notify,
+    /// An execution gave its slot back.
+    pub(super) freed: Notify,
     pub(super) plans: Plans,
     pub(super) tasks: TaskTracker,
     pub(super) hand_over: CancellationToken,
@@ -133,6 +136,7 @@ impl Queue {
             sources,
             backlog: AtomicBool::new(true),
             wake: Notify::new(),
+            freed: Notify::new(),
             plans: Plans::default(),
             tasks: TaskTracker::new(),
             hand_over: CancellationToken::new(),

@@ -45,11 +45,13 @@ impl Queue {
         let shared = &self.shared;
         // No execution gets a slot from here on; those that have one may end.
         shared.slots.close();
-        let all = u32::try_from(shared.config.execution_concurrency.max(1)).unwrap_or(u32::MAX);
-        tracing::debug!(slots = all, "waiting for running executions");
         let idle = async {
-            while shared.slots.available_permits() < shared.config.execution_concurrency.max(1) {
-                shared.wake.notified().await;
+            loop {
+                let freed = shared.freed.notified();
+                if shared.slots.available_permits() >= shared.config.execution_concurrency.max(1) {
+                    return;
+                }
+                freed.await;
             }
         };
         if tokio::time::timeout(shared.config.shutdown_grace, idle).await.is_err() {
@@ -194,9 +196,7 @@ impl Queue {
         self.shared.tasks.spawn(async move {
             queue.see_through(start, execution, &live, resume).await;
             drop(slot);
-            if queue.shared.slots.is_closed() || queue.shared.backlog.load(Ordering::Acquire) {
-                queue.shared.wake.notify_one();
-            }
+            queue.shared.freed.notify_waiters();
         });
     }
 

@@ -1,0 +1,33 @@
+//! The catalogue over HTTP.
+
+pub(super) mod list;
+pub(super) mod read;
+pub(super) mod test;
+
+use std::sync::Arc;
+
+use super::problem::{ApiError, ApiResult};
+use crate::blocks::{Block, Catalogue, ResolveError};
+use crate::domain::BlockRef;
+
+/// The block that a request names: `category.name`, perhaps pinned, perhaps with a version beside it.
+fn find(catalogue: &Catalogue, block_type: &str, version: Option<&str>) -> ApiResult<Arc<Block>> {
+    let text = version.map_or_else(|| block_type.to_owned(), |version| format!("{block_type}@{version}"));
+    // What is no block type cannot be a block that is here.
+    let wanted: BlockRef = match (text.parse(), version) {
+        (Ok(wanted), _) => wanted,
+        (Err(_), None) => return Err(unknown(block_type)),
+        (Err(message), Some(_)) if block_type.parse::<BlockRef>().is_ok() => {
+            return Err(ApiError::bad_request("invalid-version", message));
+        }
+        (Err(_), Some(_)) => return Err(unknown(block_type)),
+    };
+    catalogue.resolve(&wanted).map_err(|error| match error {
+        ResolveError::UnknownBlock(_) => ApiError::not_found("unknown-block", error.to_string()),
+        ResolveError::UnknownVersion { .. } => ApiError::not_found("unknown-version", error.to_string()),
+    })
+}
+
+fn unknown(block_type: &str) -> ApiError {
+    ApiError::not_found("unknown-block", format!("there is no block `{block_type}`"))
+}

@@ -1,0 +1,30 @@
+//! `GET /blocks/{type}`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::super::ApiState;
+use super::super::extract::{InPath, InQuery};
+use super::super::problem::ApiResult;
+use super::list::BlockView;
+use super::{find, unknown};
+use crate::domain::block::Example;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Options {
+    /// `1` or `1.2.0`; the active one if absent.
+    version: Option<String>,
+}
+
+/// One block with all that it says of itself.
+pub(in crate::api) async fn handle(
+    State(state): State<ApiState>,
+    InPath(block_type): InPath<String>,
+    InQuery(options): InQuery<Options>,
+) -> ApiResult<Json<BlockView<Example>>> {
+    let block = find(&state.catalogue, &block_type, options.version.as_deref())?;
+    let versions = state.catalogue.versions(&block.manifest.block_type).ok_or_else(|| unknown(&block_type))?;
+    Ok(Json(BlockView::new(&block, &versions, block.manifest.examples.clone())))
+}

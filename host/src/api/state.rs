@@ -1,0 +1,74 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::blocks::Catalogue;
+use crate::config::ApiConfig;
+use crate::domain::Sources;
+use crate::events::Hub;
+use crate::jobs::Queue;
+use crate::orchestrator::Orchestrator;
+use crate::store::Store;
+
+/// The parts that the API is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Its own settings.
+    pub config: ApiConfig,
+    /// Time, ids and randomness.
+    pub sources: Sources,
+    /// The database.
+    pub store: Store,
+    /// Live events.
+    pub hub: Hub,
+    /// The blocks.
+    pub catalogue: Catalogue,
+    /// Compiles workflows.
+    pub orchestrator: Orchestrator,
+    /// Where executions are handed in.
+    pub queue: Queue,
+}
+
+/// What every handler can reach. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct ApiState(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) parts: Parts,
+    /// One permit an open event stream.
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) closing: CancellationToken,
+}
+
+impl ApiState {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let streams = Arc::new(Semaphore::new(parts.config.max_streams.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner { parts, streams, closing: CancellationToken::new() }))
+    }
+
+    /// End event streams and answer those who wait, so that connections can close. What runs goes on.
+    pub fn close(&self) {
+        self.0.closing.cancel();
+    }
+
+    pub(super) fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
+    pub(super) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}

@@ -1,0 +1,1 @@
+//! A router over an in-memory database, for tests of handlers.
