@@ -14,7 +14,7 @@ fn main() {
     }
     let names = plugins(&workspace.join("plugins"));
     let packages: Vec<String> = names.iter().map(|name| format!("--package=blockyard-{name}")).collect();
-    let folder = build(&workspace, "blocks", &packages);
+    let folder = build(&workspace, &packages);
     let mut list = String::from("[\n");
     for name in &names {
         let component = folder.join(format!("blockyard_{}.wasm", name.replace('-', "_")));

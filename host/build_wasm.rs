@@ -23,11 +23,11 @@ pub fn fail(message: &str) -> ! {
 
 /// Run cargo once more, for the guests: `arguments` say what to build. The folder with the components.
 ///
-/// It has a target directory of its own, which profiles of the host share: `<target>/<name>`.
-pub fn build(workspace: &Path, name: &str, arguments: &[String]) -> PathBuf {
+/// It has a target directory of its own, `<target>/blocks`, which all profiles of the host share.
+pub fn build(workspace: &Path, arguments: &[String]) -> PathBuf {
     let out = path_of("OUT_DIR");
     // OUT_DIR is <target>/<profile>/build/<package>/out.
-    let target = out.ancestors().nth(4).unwrap_or(&out).join(name);
+    let target = out.ancestors().nth(4).unwrap_or(&out).join("blocks");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(workspace).args(["build", "--quiet", "--profile", "block", "--target", TARGET]);

@@ -5,7 +5,7 @@
 //! touching fresh pages, each of which costs the host a page fault:
 //!
 //! - the newest block grows, shrinks and is freed in place, which is the common case of a string being built;
-//! - small blocks that are freed are kept in a list for each size and handed out again;
+//! - freed blocks of up to 64 KiB are kept in a list for each size and handed out again;
 //! - when the last block above a line is freed, which the generated `post-return` code does after the host has read
 //!   the result, all memory above the line is used again. What a call leaves in a static survives, because it counts
 //!   as live until [`begin_call`] draws the line above it. So an instance that is kept warm stays small.
@@ -23,10 +23,14 @@ const MIN_GROWTH: usize = 256 * 1024;
 /// Growth beyond what is needed is at most this, so that a memory limit is not reached early.
 const MAX_SPARE: usize = 16 * 1024 * 1024;
 
-/// Sizes are rounded up to this, which is also the largest alignment that a list of free blocks serves.
+/// Small sizes are rounded up to this, which is also the largest alignment that a list of free blocks serves.
 const STEP: usize = 16;
-/// Blocks up to `STEP * (LISTS - 1)` bytes are used again.
-const LISTS: usize = 65;
+/// Up to here there is a list for each step, above it four for each doubling.
+const SMALL: usize = 1024;
+/// Blocks up to this size are used again.
+const LARGEST: usize = 64 * 1024;
+/// 64 steps (and 0, which never occurs), and four for each of six doublings.
+const LISTS: usize = 65 + 24;
 
 struct State {
     /// The next free byte.
@@ -37,7 +41,7 @@ struct State {
     floor: usize,
     /// How many live blocks are at or above `floor`.
     live: usize,
-    /// The newest free block of each size in steps; its first word is the one before it, 0 ends the list.
+    /// The newest free block of each size; its first word is the one before it, 0 ends the list.
     free: [usize; LISTS],
 }
 
@@ -61,10 +65,25 @@ pub(crate) fn begin_call(arguments: [&String; 3]) {
     }
 }
 
-/// The layout that is really reserved: whole steps.
+/// The layout that is really reserved: the size of a list, or whole steps.
 fn rounded(layout: Layout) -> Option<Layout> {
-    let size = layout.size().checked_next_multiple_of(STEP)?;
+    let size = layout.size().checked_next_multiple_of(granule(layout.size()))?;
     Layout::from_size_align(size, layout.align().max(STEP)).ok()
+}
+
+/// What a size is rounded up to.
+fn granule(size: usize) -> usize {
+    if size > SMALL && size <= LARGEST { 1 << ((size - 1).ilog2() - 2) } else { STEP }
+}
+
+/// The list of a rounded size.
+fn list_of(size: usize) -> usize {
+    if size <= SMALL {
+        return size / STEP;
+    }
+    let doubling = (size - 1).ilog2() - SMALL.ilog2();
+    // Rounded sizes of one doubling are 5, 6, 7 and 8 granules.
+    SMALL / STEP + 4 * doubling as usize + size / granule(size) - 4
 }
 
 impl State {
@@ -75,7 +94,11 @@ impl State {
 
     /// The list for blocks of a rounded layout, if they are used again.
     fn list(&mut self, layout: Layout) -> Option<&mut usize> {
-        if layout.align() == STEP { self.free.get_mut(layout.size() / STEP) } else { None }
+        if layout.align() == STEP && layout.size() <= LARGEST {
+            self.free.get_mut(list_of(layout.size()))
+        } else {
+            None
+        }
     }
 
     /// The start of a free block for a rounded layout, or `None` if the memory's limit is reached.

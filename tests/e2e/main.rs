@@ -2,5 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod misbehaving;
 mod support;
+mod timeline;
 mod workloads;

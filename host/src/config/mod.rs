@@ -82,7 +82,7 @@ impl Default for RuntimeConfig {
 pub struct ExecutionConfig {
     /// Nodes at work at once in one execution. `BLOCKYARD_NODE_CONCURRENCY`, default 64.
     pub node_concurrency: usize,
-    /// Executions at work at once in the process. `BLOCKYARD_EXECUTION_CONCURRENCY`, default 64.
+    /// Executions at work at once in the process. `BLOCKYARD_EXECUTION_CONCURRENCY`, default 256.
     pub execution_concurrency: usize,
     /// Most nodes in a document. Default 10,000.
     pub max_nodes: usize,
@@ -98,7 +98,7 @@ impl Default for ExecutionConfig {
     fn default() -> Self {
         Self {
             node_concurrency: 64,
-            execution_concurrency: 64,
+            execution_concurrency: 256,
             max_nodes: 10_000,
             max_edges: 50_000,
             max_takeovers: 5,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::queue::{LEASE_MS, Live, Queue};
-use crate::domain::{Execution, ExecutionError, ExecutionStatus, Json};
+use crate::domain::{Execution, ExecutionError, ExecutionId, ExecutionStatus, Json};
 use crate::orchestrator::{Ended, Start, merged_variables};
 use crate::store::{ClaimedJob, ExecutionRow, Finished, Record, Stored, StoreError, Urgency};
 
@@ -203,6 +203,8 @@ impl Queue {
     async fn see_through(&self, start: Start, execution: Execution, live: &Live, mut resume: bool) {
         let shared = &self.shared;
         let id = start.execution_id.clone();
+        // However this ends: nobody waits for an execution that nobody runs.
+        let _known = Known { queue: self, id: &id };
         let stops = live.stops(&shared.hand_over);
         let mut wait = STORE_WAIT;
         loop {
@@ -240,7 +242,18 @@ impl Queue {
                 }
             }
         }
-        drop(self.remove(&id));
+    }
+}
+
+/// An execution's place among those that this process knows of, for as long as it runs.
+struct Known<'a> {
+    queue: &'a Queue,
+    id: &'a ExecutionId,
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        drop(self.queue.remove(self.id));
     }
 }
 

@@ -64,6 +64,11 @@ impl Journal {
         self.store.barrier(&self.execution_id)
     }
 
+    /// Progress was told to be this far before.
+    pub(super) fn begin_at(&self, progress: f64) {
+        self.with(|inner, _| inner.progress = progress);
+    }
+
     /// Note that the execution goes on in this process.
     pub(super) fn resumed(&self) {
         self.with(|inner, journal| {
@@ -294,4 +299,6 @@ pub(super) struct Recorded {
     pub nodes: HashMap<NodeId, NodeRow<Outputs>>,
     /// By node and item.
     pub items: HashMap<NodeId, HashMap<usize, CallRow<Outputs>>>,
+    /// Told last.
+    pub progress: f64,
 }

@@ -129,6 +129,8 @@ impl Orchestrator {
         }
         recorded.nodes = nodes.into_iter().map(|row| (row.node_id.clone(), row)).collect();
         let seq = self.store.last_seq(id).await?;
+        // Progress never goes back, not even over a restart.
+        recorded.progress = self.store.execution(id).await?.map_or(0.0, |row| row.execution.progress);
         let book = PayloadBook::starting_at(id.clone(), self.store.next_payload_number(id).await?);
         // Only the submission's entry: it waited in the queue and starts here for the first time.
         let goes_on = seq > 1;
@@ -146,6 +148,7 @@ impl Orchestrator {
     ) -> Result<Ended, StoreError> {
         let id = start.execution_id.clone();
         let journal = Journal::new(self.store.clone(), self.sources.clone(), id, &start.plan, seq, book);
+        journal.begin_at(recorded.progress);
         if goes_on {
             journal.resumed();
         }

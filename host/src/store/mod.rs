@@ -34,6 +34,7 @@ use crate::domain::ExecutionId;
 
 use batch::Write;
 use dialect::Database;
+use reads::Remembered;
 use writer::{Counters, Message, Worker};
 
 pub use error::{DatabaseError, StoreError};
@@ -57,6 +58,7 @@ struct Inner {
     messages: mpsc::UnboundedSender<Message>,
     database: Database,
     counters: Arc<Counters>,
+    remembered: Remembered,
 }
 
 /// Counts since the store was opened.
@@ -91,7 +93,7 @@ impl Store {
             documents: HashSet::new(),
         };
         tokio::spawn(worker.run());
-        Ok(Self { inner: Arc::new(Inner { messages, database, counters }) })
+        Ok(Self { inner: Arc::new(Inner { messages, database, counters, remembered: Remembered::default() }) })
     }
 
     /// Hand `records` to the writer. Writes are committed in the order of these calls, each whole or not at all; a

@@ -46,6 +46,8 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) failures: AtomicU64,
+    /// Transactions with commands: what was read of workflows before may be out of date.
+    pub(crate) commanded: AtomicU64,
 }
 
 enum Unit {
@@ -80,6 +82,10 @@ struct Waiting {
     /// When what rides along has waited long enough.
     due: Option<Instant>,
     urgent: bool,
+    /// Whether what is urgent concerns every execution: a command, a barrier, the end.
+    everything: bool,
+    /// Executions with urgent writes.
+    executions: HashSet<ExecutionId>,
     closing: Option<oneshot::Sender<Result<(), StoreError>>>,
 }
 
@@ -87,25 +93,54 @@ impl Waiting {
     fn accept(&mut self, message: Message, flush_interval: Duration) {
         match message {
             Message::Write { write, urgency, reply } => {
-                self.units.push(Unit::Write { write, reply });
                 match urgency {
-                    Urgency::Now => self.urgent = true,
+                    Urgency::Now => {
+                        self.urgent = true;
+                        self.everything |= write.executions.is_empty();
+                        self.executions.extend(write.executions.iter().cloned());
+                    }
                     Urgency::RideAlong => self.due = self.due.or_else(|| Some(Instant::now() + flush_interval)),
                 }
+                self.units.push(Unit::Write { write, reply });
             }
             Message::Command(command) => {
                 self.units.push(Unit::Command(command));
-                self.urgent = true;
+                self.hurry();
             }
             Message::Forget(execution_id) => {
                 self.units.push(Unit::Forget(execution_id));
-                self.urgent = true;
+                self.hurry();
             }
             Message::Close(reply) => {
                 self.closing = Some(reply);
-                self.urgent = true;
+                self.hurry();
             }
         }
+    }
+
+    fn hurry(&mut self) {
+        self.urgent = true;
+        self.everything = true;
+    }
+
+    /// What to commit now: all of it, or, if only some executions are in a hurry, all of theirs. The writes of others
+    /// wait for their own urgent write, so that most executions reach the database whole, in one transaction.
+    fn take(&mut self) -> Vec<Unit> {
+        self.urgent = false;
+        let executions = std::mem::take(&mut self.executions);
+        if std::mem::take(&mut self.everything) {
+            self.due = None;
+            return std::mem::take(&mut self.units);
+        }
+        let hurried = |unit: &mut Unit| match unit {
+            Unit::Write { write, .. } => write.executions.iter().any(|id| executions.contains(id)),
+            Unit::Command(_) | Unit::Forget(_) => true,
+        };
+        let taken = self.units.extract_if(.., hurried).collect();
+        if self.units.is_empty() {
+            self.due = None;
+        }
+        taken
     }
 }
 
@@ -134,14 +169,18 @@ impl Worker {
             match message {
                 Some(Some(message)) => waiting.accept(message, self.flush_interval),
                 Some(None) => abandoned = true,
-                None => waiting.urgent = true,
+                None => waiting.hurry(),
             }
             while waiting.closing.is_none() && waiting.units.len() < MOST {
                 let Ok(message) = self.receiver.try_recv() else { break };
                 waiting.accept(message, self.flush_interval);
             }
-            if waiting.urgent || abandoned || waiting.units.len() >= MOST {
-                let Waiting { units, closing, .. } = std::mem::take(&mut waiting);
+            if abandoned || waiting.units.len() >= MOST || waiting.due.is_some_and(|due| due <= Instant::now()) {
+                waiting.hurry();
+            }
+            if waiting.urgent {
+                let closing = waiting.closing.take();
+                let units = waiting.take();
                 self.commit(units).await;
                 if closing.is_some() || abandoned {
                     break closing;
@@ -253,6 +292,9 @@ impl Worker {
         }
         self.documents.extend(new_documents);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        if units.iter().any(|unit| matches!(unit, Unit::Command(_))) {
+            self.counters.commanded.fetch_add(1, Ordering::Release);
+        }
         if !events.is_empty() {
             (self.on_commit)(&events);
         }

@@ -52,7 +52,7 @@ pub(in crate::api) async fn handle(
     let events = told(events).take_until(state.closing().clone().cancelled_owned());
     let events = events.map(move |event| {
         // It goes with the stream.
-        let _ = &permit;
+        let _held = &permit;
         event
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);

@@ -2,6 +2,7 @@
 
 mod executions;
 mod nodes;
+mod remembered;
 mod timeline;
 mod workflows;
 
@@ -13,6 +14,7 @@ use super::columns::Columns;
 use super::dialect::{Arg, Connection, Row};
 use super::error::StoreError;
 
+pub(crate) use remembered::Remembered;
 pub use executions::{ExecutionFilter, ExecutionRow, ExecutionSummary};
 pub(crate) use timeline::LAST_SEQ;
 pub use workflows::{VersionRow, WorkflowFilter, WorkflowRow, WorkflowSummary};

@@ -1,5 +1,7 @@
 //! Saved workflows, their versions and documents.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::AssertSqlSafe;
 
 use crate::domain::{Json, UserId};
@@ -106,13 +108,17 @@ impl Store {
     /// # Errors
     /// If the database fails or holds nonsense.
     pub async fn workflow(&self, workflow_id: &str, version: Option<u32>) -> Result<Option<WorkflowRow>, StoreError> {
+        let generation = self.inner.counters.commanded.load(Ordering::Acquire);
+        if let Some(row) = self.inner.remembered.find(generation, workflow_id, version) {
+            return Ok(Some(row));
+        }
         let row = match version {
             None => self.first(WORKFLOW_LATEST, [workflow_id.into()]).await?,
             Some(version) => self.first(WORKFLOW_VERSION, [workflow_id.into(), version.into()]).await?,
         };
         let Some(row) = row else { return Ok(None) };
         let columns = Columns::new(&row, "workflows", &workflow_id);
-        Ok(Some(WorkflowRow {
+        let row = WorkflowRow {
             workflow_id: columns.text(0)?,
             version: columns.number(1)?,
             latest_version: columns.number(2)?,
@@ -122,7 +128,9 @@ impl Store {
             updated_at: columns.int(6)?,
             digest: columns.text(7)?,
             document: columns.json(8)?,
-        }))
+        };
+        self.inner.remembered.keep(generation, workflow_id, version, &row);
+        Ok(Some(row))
     }
 
     /// Workflows, the last saved first.

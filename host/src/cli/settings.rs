@@ -1,0 +1,100 @@
+//! Flags that several commands share, and what they mean for the [`Config`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{Config, Synchronous};
+
+/// How workflows are run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+pub(super) struct Engine {
+    /// Where compiled blocks are kept [default: $XDG_CACHE_HOME/blockyard or ~/.cache/blockyard]
+    #[arg(long, env = "BLOCKYARD_CACHE_DIR", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// When a commit counts as done: on the disk, or with the operating system [default: full]
+    #[arg(long, env = "BLOCKYARD_SYNCHRONOUS", value_enum)]
+    synchronous: Option<SynchronousArg>,
+    /// A component to offer beside the built-in blocks; may be given several times
+    #[arg(long = "block", env = "BLOCKYARD_BLOCKS", value_name = "FILE", value_delimiter = ',')]
+    blocks: Vec<PathBuf>,
+    /// Executions at work at once [default: 64]
+    #[arg(long, env = "BLOCKYARD_EXECUTION_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
+    execution_concurrency: Option<usize>,
+    /// Nodes at work at once in one execution [default: 64]
+    #[arg(long, env = "BLOCKYARD_NODE_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
+    node_concurrency: Option<usize>,
+    /// Block instances alive at once [default: 256]
+    #[arg(long, env = "BLOCKYARD_MAX_INSTANCES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_instances: Option<u32>,
+    /// Time inside the sandbox that one call of a block may take [default: 10000]
+    #[arg(long, env = "BLOCKYARD_CPU_MS", value_name = "MS")]
+    cpu_ms: Option<u64>,
+    /// Wall time that one call of a block may take, if its node does not say [default: 60000]
+    #[arg(long, env = "BLOCKYARD_TIMEOUT_MS", value_name = "MS")]
+    timeout_ms: Option<u64>,
+    /// Memory of one block instance [default: 268435456]
+    #[arg(long, env = "BLOCKYARD_MEMORY_BYTES", value_name = "BYTES", value_parser = at_least_one)]
+    memory_bytes: Option<usize>,
+    /// All that one call of a block may return [default: 16777216]
+    #[arg(long, env = "BLOCKYARD_OUTPUT_BYTES", value_name = "BYTES", value_parser = at_least_one)]
+    output_bytes: Option<usize>,
+    /// How long shutdown waits for running executions [default: 10000]
+    #[arg(long, env = "BLOCKYARD_SHUTDOWN_MS", value_name = "MS")]
+    shutdown_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SynchronousArg {
+    Full,
+    Normal,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("is no whole number".to_owned()),
+    }
+}
+
+impl Engine {
+    /// The settings that these flags make, with a database at `url`.
+    pub(super) fn config(&self, url: &str) -> Config {
+        let mut config = Config { extra_blocks: self.blocks.clone(), ..Config::default() };
+        url.clone_into(&mut config.database.url);
+        config.database.synchronous = match self.synchronous {
+            None | Some(SynchronousArg::Full) => Synchronous::Full,
+            Some(SynchronousArg::Normal) => Synchronous::Normal,
+        };
+        let runtime = &mut config.runtime;
+        runtime.cache_dir = self.cache_dir.clone().or_else(default_cache_dir);
+        set(&mut runtime.max_instances, self.max_instances);
+        set(&mut runtime.cpu, self.cpu_ms.map(Duration::from_millis));
+        set(&mut runtime.timeout, self.timeout_ms.map(Duration::from_millis));
+        runtime.max_timeout = runtime.max_timeout.max(runtime.timeout);
+        set(&mut runtime.memory_bytes, self.memory_bytes);
+        set(&mut runtime.output_bytes, self.output_bytes);
+        let execution = &mut config.execution;
+        set(&mut execution.execution_concurrency, self.execution_concurrency);
+        set(&mut execution.node_concurrency, self.node_concurrency);
+        set(&mut execution.shutdown_grace, self.shutdown_ms.map(Duration::from_millis));
+        config
+    }
+}
+
+/// Replace `setting` if there is a `value`.
+pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
+
+/// As the XDG base directory specification has it: variables that are empty or hold relative paths do not count.
+fn default_cache_dir() -> Option<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")));
+    base.map(|base| base.join("blockyard"))
+}
