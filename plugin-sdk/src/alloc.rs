@@ -66,24 +66,33 @@ pub(crate) fn begin_call(arguments: [&String; 3]) {
 }
 
 /// The layout that is really reserved: the size of a list, or whole steps.
+#[inline]
 fn rounded(layout: Layout) -> Option<Layout> {
-    let size = layout.size().checked_next_multiple_of(granule(layout.size()))?;
+    let size = round_up(layout.size(), granule(layout.size()))?;
     Layout::from_size_align(size, layout.align().max(STEP)).ok()
 }
 
-/// What a size is rounded up to.
+/// By masking: the library's rounding would divide, on every allocation.
+#[inline]
+fn round_up(number: usize, power_of_two: usize) -> Option<usize> {
+    Some(number.checked_add(power_of_two - 1)? & !(power_of_two - 1))
+}
+
+/// What a size is rounded up to, a power of two.
+#[inline]
 fn granule(size: usize) -> usize {
     if size > SMALL && size <= LARGEST { 1 << ((size - 1).ilog2() - 2) } else { STEP }
 }
 
 /// The list of a rounded size.
+#[inline]
 fn list_of(size: usize) -> usize {
     if size <= SMALL {
         return size / STEP;
     }
     let doubling = (size - 1).ilog2() - SMALL.ilog2();
     // Rounded sizes of one doubling are 5, 6, 7 and 8 granules.
-    SMALL / STEP + 4 * doubling as usize + size / granule(size) - 4
+    SMALL / STEP + 4 * doubling as usize + (size >> granule(size).ilog2()) - 4
 }
 
 impl State {
@@ -93,6 +102,7 @@ impl State {
     }
 
     /// The list for blocks of a rounded layout, if they are used again.
+    #[inline]
     fn list(&mut self, layout: Layout) -> Option<&mut usize> {
         if layout.align() == STEP && layout.size() <= LARGEST {
             self.free.get_mut(list_of(layout.size()))
@@ -118,15 +128,16 @@ impl State {
     }
 
     /// The start of a free block, or `None` if the memory's limit is reached.
+    #[inline]
     fn reserve(&mut self, layout: Layout) -> Option<usize> {
-        let start = self.next.checked_next_multiple_of(layout.align())?;
+        let start = round_up(self.next, layout.align())?;
         let end = start.checked_add(layout.size())?;
         if end <= self.end {
             self.next = end;
             return Some(start);
         }
         self.grow(layout)?;
-        let start = self.next.checked_next_multiple_of(layout.align())?;
+        let start = round_up(self.next, layout.align())?;
         self.next = start.checked_add(layout.size())?;
         Some(start)
     }

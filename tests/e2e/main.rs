@@ -2,7 +2,15 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod control;
+mod fan_out;
 mod misbehaving;
+mod model;
+mod property;
+mod queueing;
 mod support;
+mod templates;
+mod templating;
+mod tidy;
 mod timeline;
 mod workloads;

@@ -25,10 +25,15 @@ pub async fn timeline(app: &App, id: &ExecutionId) -> Vec<TimelineEntry> {
 
 /// Wait until `node` (empty: the execution) has an entry of this kind.
 pub async fn happened(app: &App, id: &ExecutionId, kind: EventKind, node: &str) -> TimelineEntry {
-    let what = format!("{} {node}", kind.as_str());
+    happened_times(app, id, kind, node, 1).await
+}
+
+/// Wait until `node` (empty: the execution) has this many entries of this kind.
+pub async fn happened_times(app: &App, id: &ExecutionId, kind: EventKind, node: &str, times: usize) -> TimelineEntry {
+    let what = format!("{} {node} ({times} times)", kind.as_str());
     let events = app.hub.follow(app.store.clone(), id.clone(), 0, false);
     let found = events.map(|event| event.unwrap().entry).filter(|entry| std::future::ready(is(entry, kind, node)));
-    let mut found = Box::pin(found);
+    let mut found = Box::pin(found.skip(times - 1));
     patiently(&what, found.next()).await.unwrap_or_else(|| panic!("the execution ended without {what}"))
 }
 

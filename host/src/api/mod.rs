@@ -15,6 +15,8 @@ mod router;
 mod state;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod workflows;
 

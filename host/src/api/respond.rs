@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Span;
@@ -88,12 +88,12 @@ fn foreign(status: StatusCode) -> ApiError {
 }
 
 /// No route has this path.
-pub(super) async fn no_such_route(request: Request) -> ApiError {
-    ApiError::not_found("unknown-route", format!("there is nothing at `{}`", request.uri().path()))
+pub(super) async fn no_such_route() -> ApiError {
+    ApiError::not_found("unknown-route", "there is nothing at this path")
 }
 
 /// The route has no such method.
-pub(super) async fn wrong_method(request: Request) -> ApiError {
-    let detail = format!("`{}` does not take {}", request.uri().path(), request.method());
+pub(super) async fn wrong_method(method: Method) -> ApiError {
+    let detail = format!("this path does not take {method}; the `Allow` header says what it takes");
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }

@@ -16,7 +16,7 @@ use super::problem::{ApiError, ApiResult};
 use super::{ApiState, blocks, executions, guard, health, respond, workflows};
 
 /// Longest time for requests that neither wait nor stream.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The whole API.
 pub fn router(state: ApiState) -> Router {

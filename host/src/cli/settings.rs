@@ -63,7 +63,9 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 impl Engine {
     /// The settings that these flags make, with a database at `url`.
     pub(super) fn config(&self, url: &str) -> Config {
-        let mut config = Config { extra_blocks: self.blocks.clone(), ..Config::default() };
+        // An empty variable means no blocks, not one without a name.
+        let extra_blocks = self.blocks.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
+        let mut config = Config { extra_blocks, ..Config::default() };
         url.clone_into(&mut config.database.url);
         config.database.synchronous = match self.synchronous {
             None | Some(SynchronousArg::Full) => Synchronous::Full,

@@ -30,12 +30,10 @@ impl Block for Greeter {
     type Output = Greeting;
 
     fn manifest() -> Manifest {
-        Manifest::new("custom.greeter", env!("CARGO_PKG_VERSION"), "Greeter")
-            .description("Greets a person.")
-            .example(
-                Example::new("By name", json!({"greeting": "Hello"}), json!({"name": "Ada"}))
-                    .output("output", json!({"text": "Hello, Ada!"})),
-            )
+        Manifest::new("custom.greeter", env!("CARGO_PKG_VERSION"), "Greeter").description("Greets a person.").example(
+            Example::new("By name", json!({"greeting": "Hello"}), json!({"name": "Ada"}))
+                .output("output", json!({"text": "Hello, Ada!"})),
+        )
     }
 
     fn execute(config: Config, person: Person, _: &Context) -> Result<Outcome<Greeting>, Failure> {

@@ -1,0 +1,5 @@
+//! The API as a whole, without a socket.
+
+mod executions;
+mod rules;
+mod workflows;
