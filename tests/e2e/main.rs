@@ -3,11 +3,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod control;
+mod crash;
 mod fan_out;
 mod misbehaving;
 mod model;
 mod property;
 mod queueing;
+mod server;
 mod support;
 mod templates;
 mod templating;

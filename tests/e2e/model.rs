@@ -7,40 +7,40 @@ include!("../guests/src/mix.rs");
 
 /// A workflow of `test.probe` nodes, called `n0`, `n1`, …
 #[derive(Clone, Debug)]
-pub struct Graph {
-    pub nodes: Vec<Node>,
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
     /// In document order, each from a lower number to a higher one.
-    pub edges: Vec<Edge>,
+    pub(crate) edges: Vec<Edge>,
     /// The nodes' order in the document.
-    pub order: Vec<usize>,
-    pub input: Value,
+    pub(crate) order: Vec<usize>,
+    pub(crate) input: Value,
 }
 
 #[derive(Clone, Debug)]
-pub struct Node {
-    pub seed: u64,
+pub(crate) struct Node {
+    pub(crate) seed: u64,
     /// Of 100 inputs, how many it fails on.
-    pub fails: u64,
-    pub on_error: OnError,
+    pub(crate) fails: u64,
+    pub(crate) on_error: OnError,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OnError {
+pub(crate) enum OnError {
     Fail,
     Continue,
     Route,
 }
 
 #[derive(Clone, Debug)]
-pub struct Edge {
-    pub source: usize,
-    pub port: Option<&'static str>,
-    pub target: usize,
-    pub target_port: Option<&'static str>,
+pub(crate) struct Edge {
+    pub(crate) source: usize,
+    pub(crate) port: Option<&'static str>,
+    pub(crate) target: usize,
+    pub(crate) target_port: Option<&'static str>,
 }
 
 impl Graph {
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         let nodes: Vec<Value> = self.order.iter().map(|number| self.nodes[*number].document(*number)).collect();
         let edges: Vec<Value> = self.edges.iter().map(Edge::document).collect();
         json!({"workflowId": "random", "nodes": nodes, "edges": edges})
@@ -76,25 +76,25 @@ impl Edge {
 
 /// What has to come out.
 #[derive(Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// `None` for nodes behind one that fails the execution: they must not start.
-    pub nodes: Vec<Option<End>>,
+    pub(crate) nodes: Vec<Option<End>>,
     /// Nodes of which one fails the execution, each with its message.
-    pub fatal: Vec<(usize, u64)>,
+    pub(crate) fatal: Vec<(usize, u64)>,
     /// If nothing fails it.
-    pub output: Value,
+    pub(crate) output: Value,
 }
 
 /// How a node ends.
 #[derive(Clone, Debug)]
-pub struct End {
-    pub status: NodeStatus,
-    pub input: Option<Value>,
-    pub fired: Vec<(String, Value)>,
+pub(crate) struct End {
+    pub(crate) status: NodeStatus,
+    pub(crate) input: Option<Value>,
+    pub(crate) fired: Vec<(String, Value)>,
 }
 
 /// Work the graph out.
-pub fn outcome(graph: &Graph) -> Expected {
+pub(crate) fn outcome(graph: &Graph) -> Expected {
     let mut expected = Expected { nodes: Vec::new(), fatal: Vec::new(), output: Value::Null };
     for (number, node) in graph.nodes.iter().enumerate() {
         let end = match input_of(graph, number, &expected) {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 /// Compiled code is shared by all tests of a run and by the runs after it.
-pub fn cache_dir() -> PathBuf {
+pub(crate) fn cache_dir() -> PathBuf {
     static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| guests_dir().join("compiled"));
     DIRECTORY.clone()
 }
@@ -23,23 +23,23 @@ fn guests_dir() -> PathBuf {
 }
 
 /// The component of `tests/guests/examples/<name>.rs`.
-pub fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     guests_dir().join(format!("{}.wasm", name.replace('-', "_")))
 }
 
 /// A file under `tests/data/`.
-pub fn data(name: &str) -> String {
+pub(crate) fn data(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A file under `tests/data/` as JSON.
-pub fn data_json(name: &str) -> Value {
+pub(crate) fn data_json(name: &str) -> Value {
     serde_json::from_str(&data(name)).unwrap()
 }
 
 /// A config with a database in memory and these guests.
-pub fn config(guests: &[&str]) -> Config {
+pub(crate) fn config(guests: &[&str]) -> Config {
     let mut config = Config::default();
     config.database.url = "sqlite::memory:".to_owned();
     config.runtime.cache_dir = Some(cache_dir());
@@ -49,7 +49,7 @@ pub fn config(guests: &[&str]) -> Config {
 }
 
 /// The same with a database file that goes when the directory does.
-pub fn config_on_disk(guests: &[&str]) -> (Config, TempDir) {
+pub(crate) fn config_on_disk(guests: &[&str]) -> (Config, TempDir) {
     let directory = TempDir::new().unwrap();
     let mut config = config(guests);
     config.database.url = format!("sqlite://{}", directory.path().join("test.db").display());
@@ -57,12 +57,12 @@ pub fn config_on_disk(guests: &[&str]) -> (Config, TempDir) {
 }
 
 /// An app with these guests.
-pub async fn app(guests: &[&str]) -> App {
+pub(crate) async fn app(guests: &[&str]) -> App {
     App::start(config(guests)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What a test says of an execution to start.
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     app: &'a App,
     document: Value,
     input: Json,
@@ -71,16 +71,16 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(app: &'a App, document: Value, input: impl Into<Json>) -> Self {
+    pub(crate) fn new(app: &'a App, document: Value, input: impl Into<Json>) -> Self {
         Self { app, document, input: input.into(), mode: Mode::Production, variables: Map::new() }
     }
 
-    pub fn variables(mut self, variables: Value) -> Self {
+    pub(crate) fn variables(mut self, variables: Value) -> Self {
         self.variables = variables.as_object().unwrap().clone();
         self
     }
 
-    pub async fn submit(self) -> Ticket {
+    pub(crate) async fn submit(self) -> Ticket {
         let workflow: Workflow = workflow::parse(&self.document).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let compiled = self.app.orchestrator.compile(workflow, None).await;
         let (plan, _) = compiled.unwrap_or_else(|report| panic!("{report:#?}"));
@@ -98,24 +98,24 @@ impl<'a> Run<'a> {
     }
 
     /// Run to the end.
-    pub async fn end(self) -> Arc<Execution> {
+    pub(crate) async fn end(self) -> Arc<Execution> {
         self.submit().await.ended().await.expect("the execution ends in this process")
     }
 }
 
 /// The results of an execution's nodes.
-pub async fn nodes(app: &App, execution: &Execution) -> Vec<NodeRow<Outputs>> {
+pub(crate) async fn nodes(app: &App, execution: &Execution) -> Vec<NodeRow<Outputs>> {
     app.store.nodes(&execution.execution_id).await.unwrap()
 }
 
 /// The result of one node.
-pub async fn node(app: &App, execution: &Execution, id: &str) -> NodeRow<Outputs> {
+pub(crate) async fn node(app: &App, execution: &Execution, id: &str) -> NodeRow<Outputs> {
     let nodes = nodes(app, execution).await;
     nodes.into_iter().find(|row| row.node_id.as_str() == id).unwrap_or_else(|| panic!("no result of node {id}"))
 }
 
 /// The names of an execution's events, with their nodes.
-pub async fn events(app: &App, execution: &Execution) -> Vec<(String, String)> {
+pub(crate) async fn events(app: &App, execution: &Execution) -> Vec<(String, String)> {
     let events = app.store.events(&execution.execution_id, 0, 100_000).await.unwrap();
     events
         .into_iter()
@@ -127,7 +127,7 @@ pub async fn events(app: &App, execution: &Execution) -> Vec<(String, String)> {
 }
 
 /// A workflow of these nodes and edges (`"a.port>b"`, `"a>b"`).
-pub fn graph(nodes: Value, edges: &[&str]) -> Value {
+pub(crate) fn graph(nodes: Value, edges: &[&str]) -> Value {
     let edges: Vec<Value> = edges
         .iter()
         .map(|edge| {

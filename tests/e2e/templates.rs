@@ -2,7 +2,8 @@
 
 use blockyard::domain::Json;
 use blockyard::orchestrator::path::{Lookup, Path, lookup};
-use minijinja::{Environment, ErrorKind, context};
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Jinja};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
@@ -84,10 +85,11 @@ fn compare(document: &Value, expression: &str, seen: &mut Seen) -> Result<(), St
 
 /// The language's answer; `None` if it is undefined.
 fn evaluate(document: &Value, expression: &str) -> Result<Option<Value>, String> {
-    let environment = Environment::new();
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let compiled = environment.compile_expression(expression);
     let compiled = compiled.map_err(|error| format!("`{expression}` is no expression: {error}"))?;
-    match compiled.eval(context! { input => minijinja::Value::from_serialize(document) }) {
+    match compiled.eval(Jinja::from_pairs([("input", Jinja::from(Serde(document)))])) {
         Ok(value) if value.is_undefined() => Ok(None),
         Ok(value) => Ok(Some(serde_json::to_value(&value).unwrap())),
         Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(None),

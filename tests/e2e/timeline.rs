@@ -10,7 +10,7 @@ use futures::StreamExt;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `future` comes to, or a panic that says what was waited for.
-pub async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
+pub(crate) async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(output) => output,
         Err(_) => panic!("waited {PATIENCE:?} for {what}"),
@@ -18,18 +18,18 @@ pub async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
 }
 
 /// All entries that are committed.
-pub async fn timeline(app: &App, id: &ExecutionId) -> Vec<TimelineEntry> {
+pub(crate) async fn timeline(app: &App, id: &ExecutionId) -> Vec<TimelineEntry> {
     let events = app.store.events(id, 0, 1_000_000).await.unwrap();
     events.into_iter().map(|event| event.entry).collect()
 }
 
 /// Wait until `node` (empty: the execution) has an entry of this kind.
-pub async fn happened(app: &App, id: &ExecutionId, kind: EventKind, node: &str) -> TimelineEntry {
+pub(crate) async fn happened(app: &App, id: &ExecutionId, kind: EventKind, node: &str) -> TimelineEntry {
     happened_times(app, id, kind, node, 1).await
 }
 
 /// Wait until `node` (empty: the execution) has this many entries of this kind.
-pub async fn happened_times(app: &App, id: &ExecutionId, kind: EventKind, node: &str, times: usize) -> TimelineEntry {
+pub(crate) async fn happened_times(app: &App, id: &ExecutionId, kind: EventKind, node: &str, times: usize) -> TimelineEntry {
     let what = format!("{} {node} ({times} times)", kind.as_str());
     let events = app.hub.follow(app.store.clone(), id.clone(), 0, false);
     let found = events.map(|event| event.unwrap().entry).filter(|entry| std::future::ready(is(entry, kind, node)));
@@ -38,18 +38,18 @@ pub async fn happened_times(app: &App, id: &ExecutionId, kind: EventKind, node: 
 }
 
 /// Whether an entry is of this kind and of this node (empty: the execution).
-pub fn is(entry: &TimelineEntry, kind: EventKind, node: &str) -> bool {
+pub(crate) fn is(entry: &TimelineEntry, kind: EventKind, node: &str) -> bool {
     entry.event == kind && entry.node_id.as_ref().map_or("", |id| id.as_str()) == node
 }
 
 /// How many entries of this kind `node` has.
-pub fn count(entries: &[TimelineEntry], kind: EventKind, node: &str) -> usize {
+pub(crate) fn count(entries: &[TimelineEntry], kind: EventKind, node: &str) -> usize {
     entries.iter().filter(|entry| is(entry, kind, node)).count()
 }
 
 /// What holds for every timeline of an ended execution: dense numbers from 1, one end, which comes last, progress that
 /// never goes back and is 100 if and only if it completed.
-pub fn check(entries: &[TimelineEntry], status: ExecutionStatus) -> Result<(), String> {
+pub(crate) fn check(entries: &[TimelineEntry], status: ExecutionStatus) -> Result<(), String> {
     for (index, entry) in entries.iter().enumerate() {
         if entry.seq != index as u64 + 1 {
             return Err(format!("entry {index} has seq {}", entry.seq));

@@ -23,12 +23,17 @@ pub trait Random: Send + Sync + 'static {
 pub struct Sources {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    /// The last id's milliseconds and its number within them.
+    last_id: Arc<AtomicU64>,
 }
+
+/// Bits for the number of an id within its millisecond, those that RFC 9562 gives to `rand_a`.
+const NUMBER_BITS: u32 = 12;
 
 impl Sources {
     /// From given parts, for tests.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random }
+        Self { clock, random, last_id: Arc::default() }
     }
 
     /// The machine's.
@@ -47,12 +52,19 @@ impl Sources {
         (self.random.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A new id: a UUID of version 7, which sorts by the time it was made.
+    /// A new id: a UUID of version 7. Ids of one process sort in the order in which they were made, also within a
+    /// millisecond and when the clock is set back.
     pub fn id(&self) -> String {
-        let millis = u64::try_from(self.now_ms()).unwrap_or(0);
+        let now = u64::try_from(self.now_ms()).unwrap_or(0) << NUMBER_BITS;
+        let next = |last: u64| now.max(last + 1);
+        let last = self.last_id.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        let this = next(last.unwrap_or_else(|last| last));
+        let (millis, number) = (this >> NUMBER_BITS, this & ((1 << NUMBER_BITS) - 1));
         let mut random = [0u8; 10];
-        random[..8].copy_from_slice(&self.random.next().to_le_bytes());
-        random[8..].copy_from_slice(&self.random.next().to_le_bytes()[..2]);
+        random[2..].copy_from_slice(&self.random.next().to_le_bytes());
+        // The first twelve bits are what follows the version.
+        random[0] = (number >> 8) as u8;
+        random[1] = number as u8;
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
     }
 }
@@ -92,10 +104,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_differ_and_are_version_7() {
+    fn ids_are_version_7_and_sort_in_the_order_they_were_made() {
         let sources = Sources::system();
-        let ids: std::collections::HashSet<_> = (0..1000).map(|_| sources.id()).collect();
-        assert_eq!(ids.len(), 1000);
+        let ids: Vec<_> = (0..10_000).map(|_| sources.id()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
         assert!(ids.iter().all(|id| id.len() == 36 && id.as_bytes()[14] == b'7'));
     }
 

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::workflow::parse;
-use crate::domain::{Json, Report, Workflow};
+use crate::domain::{Json, Problem, Report};
 use crate::orchestrator::{Orchestrator, Pins, Plan};
 
 /// Plans kept.
@@ -52,9 +51,12 @@ impl Plans {
             return Ok(Some(plan));
         }
         let Some(document) = document.await else { return Ok(None) };
-        let workflow = read(&document)?;
+        let document = document.to_value().map_err(|error| {
+            let problem = Problem::new("", "invalid-document", error.to_string());
+            PlanError(Report::new(vec![problem], Vec::new()))
+        })?;
         let pins: Option<Pins> = pins.and_then(|pins| pins.decode().ok());
-        let (plan, _) = orchestrator.compile(workflow, pins.as_ref()).await.map_err(PlanError)?;
+        let (plan, _) = orchestrator.compile_document(&document, pins.as_ref()).await.map_err(PlanError)?;
         let plan = Arc::new(plan);
         self.keep(key, Arc::clone(&plan));
         Ok(Some(plan))
@@ -75,12 +77,4 @@ impl Plans {
             known.plans.remove(&oldest);
         }
     }
-}
-
-fn read(document: &Json) -> Result<Workflow, PlanError> {
-    let value = document.to_value().map_err(|error| {
-        let problem = crate::domain::Problem::new("", "invalid-document", error.to_string());
-        PlanError(Report::new(vec![problem], Vec::new()))
-    })?;
-    parse(&value).map_err(|problems| PlanError(Report::new(problems, Vec::new())))
 }

@@ -12,7 +12,7 @@ use super::Orchestrator;
 use crate::blocks::{Block, Catalogue, ResolveError, is_expression_field};
 use crate::config::ExecutionConfig;
 use crate::domain::problem::pointer;
-use crate::domain::workflow::{ERROR_PORT, Edge, Node, OnError};
+use crate::domain::workflow::{ERROR_PORT, Edge, Node, OnError, read};
 use crate::domain::{Json, Problem, Report, Workflow};
 use crate::runtime::digest;
 
@@ -20,6 +20,27 @@ use crate::runtime::digest;
 pub type Pins = BTreeMap<String, String>;
 
 impl Orchestrator {
+    /// Read a document, check it, and make it ready to run.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its shape and its meaning.
+    pub async fn compile_document(
+        &self,
+        document: &Value,
+        pins: Option<&Pins>,
+    ) -> Result<(Plan, Vec<Problem>), Report> {
+        let (workflow, mut problems) = read(document);
+        let Some(workflow) = workflow else { return Err(Report::new(problems, Vec::new())) };
+        match self.compile(workflow, pins).await {
+            Ok(compiled) if problems.is_empty() => Ok(compiled),
+            Ok((_, warnings)) => Err(Report::new(problems, warnings)),
+            Err(Report { errors, warnings, .. }) => {
+                problems.extend(errors);
+                Err(Report::new(problems, warnings))
+            }
+        }
+    }
+
     /// Check a document and make it ready to run.
     ///
     /// # Errors

@@ -77,10 +77,11 @@ async fn all_nodes_are_shown_with_their_items() {
 #[tokio::test]
 async fn a_failed_execution_is_an_answer() {
     let server = Server::start().await;
-    let request = json!({"workflowDefinition": filter_workflow("w"), "input": 7});
+    let node = json!({"id": "divide", "type": "core.transform", "config": {"expression": "1 // input"}});
+    let request = json!({"workflowDefinition": {"nodes": [node]}, "input": 0});
     let ran = server.post("/workflows/execute?wait=10", &request).await;
     assert_eq!((ran.status.as_u16(), ran.json()["status"].clone()), (200, json!("failed")));
-    assert_eq!(ran.json()["error"]["nodeId"], "big");
+    assert_eq!(ran.json()["error"]["nodeId"], "divide");
     let inline_version = server.post("/workflows/execute", &json!({"workflowDefinition": {}, "version": 1})).await;
     assert!(inline_version.json()["detail"].as_str().unwrap().contains("unknown field `version`"));
 }

@@ -8,7 +8,6 @@ use super::super::ApiState;
 use super::super::body::Body;
 use super::super::extract::{InQuery, NoQuery};
 use crate::domain::Report;
-use crate::domain::workflow::parse;
 
 /// Everything that is wrong with a document. That something is, is an answer, not an error of the request.
 pub(in crate::api) async fn handle(
@@ -16,11 +15,7 @@ pub(in crate::api) async fn handle(
     InQuery(NoQuery {}): InQuery<NoQuery>,
     Body(document): Body<Value>,
 ) -> Json<Report> {
-    let workflow = match parse(&document) {
-        Ok(workflow) => workflow,
-        Err(problems) => return Json(Report::new(problems, Vec::new())),
-    };
-    Json(match state.orchestrator.compile(workflow, None).await {
+    Json(match state.orchestrator.compile_document(&document, None).await {
         Ok((_, warnings)) => Report::new(Vec::new(), warnings),
         Err(report) => report,
     })

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{BlockRef, NodeId};
 
-pub use parse::parse;
+pub use parse::{parse, read};
 
 /// A graph of blocks.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,18 +15,25 @@ use crate::domain::{BlockRef, NodeId, Problem};
 /// # Errors
 /// Every value of the wrong type, missing field and unknown key, each with a JSON pointer.
 pub fn parse(document: &Value) -> Result<Workflow, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let workflow = match document {
-        Value::Object(members) => Some(workflow(members, &mut problems)),
-        other => {
-            problems.push(wrong_type("", "an object", other));
-            None
-        }
-    };
-    match workflow {
-        Some(workflow) if problems.is_empty() => Ok(workflow),
-        _ => Err(problems),
+    match read(document) {
+        (Some(workflow), problems) if problems.is_empty() => Ok(workflow),
+        (_, problems) => Err(problems),
     }
+}
+
+/// The same for a document whose problems are to be told together with those of its meaning: what could be understood,
+/// if every node and edge could, and all that is wrong with the shape.
+pub fn read(document: &Value) -> (Option<Workflow>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let Value::Object(members) = document else {
+        problems.push(wrong_type("", "an object", document));
+        return (None, problems);
+    };
+    let workflow = workflow(members, &mut problems);
+    // A node left out would shift the numbers in pointers to those behind it.
+    let listed = |key: &str| members.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    let whole = workflow.nodes.len() == listed("nodes") && workflow.edges.len() == listed("edges");
+    (whole.then_some(workflow), problems)
 }
 
 fn workflow(members: &Map<String, Value>, problems: &mut Vec<Problem>) -> Workflow {

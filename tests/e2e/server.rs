@@ -1,0 +1,131 @@
+//! The real binary, started, talked to over HTTP, and killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::support::{cache_dir, guest};
+use crate::timeline::patiently;
+
+/// `blockyard` beside this test's own folder, built once more if it is older than the test.
+fn binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = std::env::current_exe().unwrap();
+        // <target>/<profile>/deps/e2e-<hash>
+        let folder = own.ancestors().nth(2).unwrap();
+        let binary = folder.join("blockyard");
+        let made = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+        if made(&binary).is_none_or(|made_at| Some(made_at) < made(&own)) {
+            build(folder);
+        }
+        binary
+    });
+    &BINARY
+}
+
+fn build(folder: &Path) {
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    // Together with this test, so that the features of dependencies are the same and nothing else is compiled again.
+    command.args(["build", "--package=blockyard", "--bin=blockyard", "--package=blockyard-tests", "--test=e2e"]);
+    command.args(["--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "blockyard does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A running `blockyard serve`. It is killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Server {
+    /// Start it on a database file with these guests.
+    pub(crate) async fn start(database: &Path, guests: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKYARD_")) {
+            command.env_remove(name);
+        }
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "info"]);
+        command.arg("--database").arg(format!("sqlite://{}", database.display()));
+        command.arg("--cache-dir").arg(cache_dir());
+        for name in guests {
+            command.arg("--block").arg(guest(name));
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let listening = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, address)) = line.split_once("listening on ") {
+                    return address.trim().to_owned();
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            panic!("the server ended: {said}");
+        };
+        let url = patiently("the server", listening).await;
+        // A full pipe would hold the server up.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, url, http: reqwest::Client::new() }
+    }
+
+    /// Start an execution; its id. It is recorded when the answer comes.
+    pub(crate) async fn submit(&self, document: &Value, input: &Value) -> String {
+        let body = json!({"workflowDefinition": document, "input": input});
+        let request = self.http.post(format!("{}/workflows/execute", self.url)).json(&body);
+        let answer = patiently("the answer", request.send()).await.unwrap();
+        let status = answer.status();
+        let accepted: Value = answer.json().await.unwrap();
+        assert_eq!(status.as_u16(), 202, "{accepted}");
+        accepted["executionId"].as_str().unwrap().to_owned()
+    }
+
+    /// An execution with its nodes and timeline.
+    pub(crate) async fn execution(&self, id: &str) -> Value {
+        let answer = self.http.get(format!("{}/executions/{id}", self.url)).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// Follow an execution's events until `enough` says so; false if they end before.
+    pub(crate) async fn follow(&self, id: &str, mut enough: impl FnMut(&Value) -> bool) -> bool {
+        let request = self.http.get(format!("{}/executions/{id}/events", self.url));
+        let mut answer = patiently("the events", request.send()).await.unwrap();
+        let mut text = String::new();
+        while let Some(chunk) = patiently("an event", answer.chunk()).await.unwrap() {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+            while let Some((message, rest)) = text.split_once("\n\n") {
+                let data = message.lines().find_map(|line| line.strip_prefix("data: "));
+                let stop = data.is_some_and(|data| enough(&serde_json::from_str(data).unwrap()));
+                text = rest.to_owned();
+                if stop {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Wait for the end of an execution and return it with its nodes and timeline.
+    pub(crate) async fn ended(&self, id: &str) -> Value {
+        self.follow(id, |_| false).await;
+        self.execution(id).await
+    }
+
+    /// `kill -9`
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
