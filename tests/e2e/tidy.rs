@@ -153,7 +153,7 @@ fn modules_use_only_those_below_them() {
         // How many steps up are still inside the module.
         let depth = path.split('/').filter(|part| *part != "mod.rs").count();
         for (number, line) in source.code(true) {
-            for name in after(line, "crate::").into_iter().chain(after(line, "blockyard::")) {
+            for name in after(line, if module == "main" { "blockyard::" } else { "crate::" }) {
                 match rank(name) {
                     Some(used) if used >= own => {}
                     Some(_) => violations.push(format!("{}: `{module}` uses `{name}`, which stands above it", source.at(number))),

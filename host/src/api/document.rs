@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(from_text("a:\n  - 1\n  - yes\n  - 'x'\n").unwrap()["a"][0], json!(1));
         assert_eq!(from_text("{a: 1}").unwrap(), json!({"a": 1}));
         assert_eq!(from_text(" \n"), Err(DocumentError::Empty));
-        assert!(from_text("{\"a\": }").unwrap_err().to_string().contains("line 1 column"));
+        assert!(from_text("{\"a\": ]}").unwrap_err().to_string().contains("line 1 column"));
         assert!(from_text("a: [1\nb: 2").unwrap_err().to_string().contains("line "));
     }
 

@@ -97,3 +97,34 @@ pub(super) async fn wrong_method(method: Method) -> ApiError {
     let detail = format!("this path does not take {method}; the `Allow` header says what it takes");
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::super::testing::Server;
+    use super::*;
+
+    async fn boom() -> StatusCode {
+        panic!("secret things")
+    }
+
+    #[tokio::test]
+    async fn panics_and_foreign_errors_become_problems_that_tell_nothing() {
+        let state = Server::start().await.state;
+        let router = Router::new()
+            .route("/boom", get(boom))
+            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "bare text")))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(state.clone(), identify))
+            .with_state(state.clone());
+        let server = Server::of(state, router);
+        let answer = server.get("/boom").await;
+        assert_eq!(answer.problem(), (500, "internal-error".to_owned()));
+        assert!(!answer.text().contains("secret"));
+        assert_eq!(server.get("/teapot").await.problem(), (418, "request-failed".to_owned()));
+    }
+}

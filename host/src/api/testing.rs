@@ -76,7 +76,11 @@ impl Server {
         let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
         queue.start().await.unwrap();
         let state = ApiState::new(Parts { config, sources, store, hub, catalogue, orchestrator, queue });
-        Self { router: router(state.clone()), state }
+        Self::of(state.clone(), router(state))
+    }
+
+    pub(super) fn of(state: ApiState, router: Router) -> Self {
+        Self { state, router }
     }
 
     /// Send a request as it is; a `Host` header is added.

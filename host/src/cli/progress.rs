@@ -103,7 +103,7 @@ impl Nodes {
     /// Count what happened; a line if a node has come to its end by it.
     fn note(&mut self, id: &NodeId, entry: &TimelineEntry) -> Option<Line> {
         let line = |mark, colour, what: &dyn Display| Some(Line { mark, colour, text: format!("{id} {what}") });
-        let time = self.started.get(id).map(|start| format!(" {} ms", entry.timestamp.saturating_sub(*start)));
+        let time = self.started.get(id).map(|start| format!("{} ms ", entry.timestamp.saturating_sub(*start)));
         let time = time.unwrap_or_default();
         match entry.event {
             EventKind::NodeStarted => {
@@ -112,11 +112,11 @@ impl Nodes {
             }
             EventKind::NodeCompleted => {
                 self.completed += 1;
-                line('✓', 32, &time.trim_start())
+                line('✓', 32, &time.trim_end())
             }
             EventKind::NodeFailed => {
                 self.failed += 1;
-                line('✗', 31, &format_args!("{}{time}", entry.message))
+                line('✗', 31, &format_args!("{time}{}", entry.message))
             }
             EventKind::NodeSkipped => {
                 self.skipped += 1;

@@ -16,7 +16,8 @@ pub(super) fn text(file: &Path, report: &Report) -> String {
     }
     let (errors, warnings) = (report.errors.len(), report.warnings.len());
     let verdict = if report.valid { "valid" } else { "not valid" };
-    let _ = write!(text, "{} is {verdict}: {}, {}", file.display(), count(errors, "error"), count(warnings, "warning"));
+    let name = if file == Path::new("-") { "standard input".into() } else { file.to_string_lossy() };
+    let _ = write!(text, "{name} is {verdict}: {}, {}", count(errors, "error"), count(warnings, "warning"));
     text
 }
 

@@ -112,8 +112,10 @@ impl Run {
         }
         match &execution.error {
             Some(error) => {
-                let node = error.node_id.as_ref().map(|node| format!(" in node `{node}`"));
-                eprintln!("error{}: {} [{}]", node.unwrap_or_default(), error.message, error.code);
+                let node = error.node_id.as_ref().map(|node| format!("node `{node}`: "));
+                // Most messages name the node themselves.
+                let node = node.filter(|node| !error.message.starts_with(node.as_str())).unwrap_or_default();
+                eprintln!("error: {node}{} [{}]", error.message, error.code);
             }
             None => eprintln!("error: the execution was {}", execution.status.as_str()),
         }

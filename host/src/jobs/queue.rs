@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
@@ -21,6 +22,10 @@ use crate::store::{CancelOutcome, Claim, ExecutionRow, Record, Store, StoreError
 const QUEUE: &str = "workflow";
 /// How long a claim holds without being renewed. SQLite has one process, whose next start takes everything back.
 pub(super) const LEASE_MS: i64 = 60_000;
+
+/// How often, and after which time, a job that was claimed is looked for among those at work.
+const CLAIM_LOOKS: u32 = 100;
+const CLAIM_WAIT: Duration = Duration::from_millis(10);
 
 /// Where executions are handed in. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -241,28 +246,31 @@ impl Queue {
             progress: 0.0,
             data: None,
         };
-        match shared.store.request_cancel(execution_id, now, vec![entry]).await? {
-            CancelOutcome::NotFound => Ok(Cancelled::NotFound),
-            CancelOutcome::AlreadyEnded(status) => Ok(Cancelled::AlreadyEnded(status)),
-            CancelOutcome::Cancelled => {
-                if let Some(live) = self.remove(execution_id)
-                    && let Some(row) = shared.store.execution(execution_id).await?
-                {
-                    live.done.send_replace(Some(Arc::new(row.execution)));
+        for _ in 0..CLAIM_LOOKS {
+            match shared.store.request_cancel(execution_id, now, vec![entry.clone()]).await? {
+                CancelOutcome::NotFound => return Ok(Cancelled::NotFound),
+                CancelOutcome::AlreadyEnded(status) => return Ok(Cancelled::AlreadyEnded(status)),
+                CancelOutcome::Cancelled => {
+                    if let Some(live) = self.remove(execution_id)
+                        && let Some(row) = shared.store.execution(execution_id).await?
+                    {
+                        live.done.send_replace(Some(Arc::new(row.execution)));
+                    }
+                    return Ok(Cancelled::Accepted);
                 }
-                Ok(Cancelled::Accepted)
+                CancelOutcome::Running => {}
             }
-            CancelOutcome::Running => {
-                let live = self.live(execution_id);
-                if let Some(live) = live {
-                    live.cancel.cancel();
-                    let mut done = live.done.subscribe();
-                    drop(live);
-                    let _ = done.wait_for(Option::is_some).await;
-                }
-                Ok(Cancelled::Accepted)
+            if let Some(live) = self.live(execution_id) {
+                live.cancel.cancel();
+                let mut done = live.done.subscribe();
+                drop(live);
+                let _ = done.wait_for(Option::is_some).await;
+                return Ok(Cancelled::Accepted);
             }
+            // Claimed a moment ago and not yet taken note of, or just ended.
+            tokio::time::sleep(CLAIM_WAIT).await;
         }
+        Ok(Cancelled::Accepted)
     }
 
     /// Wait for an execution that this process runs or will run.

@@ -60,6 +60,10 @@ impl Queue {
         shared.hand_over.cancel();
         shared.tasks.close();
         shared.tasks.wait().await;
+        // Handed over on purpose, which does not count against them as a death of their process does.
+        if let Err(error) = shared.store.release_jobs(&shared.owner, shared.sources.now_ms()).await {
+            tracing::warn!(%error, "jobs cannot be handed over; the next start takes them back");
+        }
     }
 
     async fn claim_jobs(&self) {
@@ -184,8 +188,9 @@ impl Queue {
         let event = Record::Event { execution_id: execution_id.clone(), entry };
         shared.store.write(vec![event, Record::Finished(Box::new(finished))], Urgency::Now).await?;
         if let Some(live) = self.remove(&execution_id) {
-            let ended = Ended::Terminal { status: ExecutionStatus::Failed, output: Json::null(), error: Some(error) };
-            live.end(at_end(row.execution, ended, at));
+            let (output, progress) = (Json::null(), row.execution.progress);
+            let ended = Ended::Terminal { status: ExecutionStatus::Failed, output, error: Some(error), progress, at };
+            live.end(at_end(row.execution, ended));
         }
         Ok(())
     }
@@ -223,7 +228,7 @@ impl Queue {
                     break;
                 }
                 Ok(ended) => {
-                    live.end(at_end(execution, ended, shared.sources.now_ms()));
+                    live.end(at_end(execution, ended));
                     break;
                 }
                 Err(error) => {
@@ -257,16 +262,14 @@ impl Drop for Known<'_> {
     }
 }
 
-fn at_end(mut execution: Execution, ended: Ended, now: i64) -> Execution {
-    if let Ended::Terminal { status, output, error } = ended {
+fn at_end(mut execution: Execution, ended: Ended) -> Execution {
+    if let Ended::Terminal { status, output, error, progress, at } = ended {
         execution.status = status;
         execution.output = output;
         execution.error = error;
+        execution.progress = progress;
+        execution.ended_at = Some(at);
+        execution.execution_time = execution.started_at.map(|started| at.saturating_sub(started));
     }
-    if execution.status == ExecutionStatus::Completed {
-        execution.progress = 100.0;
-    }
-    execution.ended_at = Some(now);
-    execution.execution_time = execution.started_at.map(|started| now.saturating_sub(started));
     execution
 }

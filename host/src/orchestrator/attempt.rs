@@ -116,18 +116,18 @@ impl Attempts<'_> {
             limits: node.limits,
         };
         let report = node.block.call(call, self.progress.clone()).await;
-        keep_logs(row, report.logs, report.logs_dropped, node.limits.log_lines);
+        row.logs_dropped += report.logs_dropped + keep_logs(&mut row.logs, report.logs, node.limits.log_lines);
         report.result
     }
 }
 
-/// Lines of all attempts together, up to the limit of one.
-fn keep_logs(row: &mut CallRow<Outputs>, mut lines: Vec<LogLine>, dropped: u64, limit: usize) {
-    let room = limit.saturating_sub(row.logs.len());
+/// Lines of all calls together, up to the limit of one. How many of `lines` were not kept.
+pub(super) fn keep_logs(kept: &mut Vec<LogLine>, mut lines: Vec<LogLine>, limit: usize) -> u64 {
+    let room = limit.saturating_sub(kept.len());
     let excess = lines.len().saturating_sub(room);
     lines.truncate(room);
-    row.logs.append(&mut lines);
-    row.logs_dropped += dropped + excess as u64;
+    kept.append(&mut lines);
+    excess as u64
 }
 
 fn waiting_row(row: &CallRow<Outputs>, suspension: Suspension) -> CallRow {

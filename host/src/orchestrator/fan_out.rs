@@ -125,6 +125,9 @@ impl FanOut {
         let mut recorded = self.run.recorded_items(&planned.id);
         let mut calls: Calls = Vec::with_capacity(total);
         calls.resize_with(total, || None);
+        let fails = |call: &CallRow<Outputs>| {
+            call.status == NodeStatus::Failed && for_each.settings.on_item_error == OnItemError::Fail
+        };
         let mut done = 0;
         let mut open = items.into_iter().enumerate();
         let mut tasks = JoinSet::new();
@@ -135,8 +138,13 @@ impl FanOut {
                 let earlier = recorded.remove(&index);
                 match earlier {
                     Some(call) if call.status.is_settled() => {
+                        let fails = fails(&call);
                         calls[index] = Some(call);
                         done += 1;
+                        if fails {
+                            tasks.shutdown().await;
+                            return Ok(calls);
+                        }
                     }
                     earlier => {
                         let this = self.clone();
@@ -149,7 +157,7 @@ impl FanOut {
                 Ok((index, call)) => (index, call?),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             };
-            let fails = call.status == NodeStatus::Failed && for_each.settings.on_item_error == OnItemError::Fail;
+            let fails = fails(&call);
             calls[index] = Some(call);
             done += 1;
             self.run.journal.progress(self.node, done as f64 / total as f64, &format!("{done} of {total} items"));

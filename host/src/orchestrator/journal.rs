@@ -50,6 +50,15 @@ struct NodeProgress {
     start_time: Option<i64>,
 }
 
+/// The end of an execution as it was recorded.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) progress: f64,
+    /// Unix milliseconds.
+    pub(super) at: i64,
+    pub(super) commit: Commit,
+}
+
 impl Journal {
     /// For an execution of `plan` whose timeline has `seq` entries so far.
     pub(super) fn new(store: Store, sources: Sources, execution_id: ExecutionId, plan: &Plan, seq: u64, book: PayloadBook) -> Self {
@@ -179,7 +188,7 @@ impl Journal {
     }
 
     /// Record the end of the execution; nodes that still run are cancelled. The first committed end wins.
-    pub(super) fn finished(&self, status: ExecutionStatus, output: &Json, error: Option<ExecutionError>) -> Commit {
+    pub(super) fn finished(&self, status: ExecutionStatus, output: &Json, error: Option<ExecutionError>) -> End {
         self.with(|inner, journal| {
             let at = journal.sources.now_ms();
             let mut records = Vec::new();
@@ -208,7 +217,7 @@ impl Journal {
             records.push(inner.event(journal, kind, None, message, data));
             let execution_id = journal.execution_id.clone();
             records.push(Record::Finished(Box::new(Finished { execution_id, status, output, error, at })));
-            journal.store.write(records, Urgency::Now)
+            End { progress: inner.progress, at, commit: journal.store.write(records, Urgency::Now) }
         })
     }
 

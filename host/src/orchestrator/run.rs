@@ -75,6 +75,10 @@ pub enum Ended {
         output: Json,
         /// Why it failed.
         error: Option<ExecutionError>,
+        /// How far it came, 0 to 100.
+        progress: f64,
+        /// When, in Unix milliseconds.
+        at: i64,
     },
     /// Somebody else had committed another end before.
     Superseded,
@@ -220,8 +224,11 @@ impl Driver {
                 Err(error) => (ExecutionStatus::Failed, Json::null(), Some(error)),
             },
         };
-        let written = self.run.journal.finished(status, &output, error.clone()).await?;
-        Ok(if written.superseded { Ended::Superseded } else { Ended::Terminal { status, output, error } })
+        let end = self.run.journal.finished(status, &output, error.clone());
+        if end.commit.await?.superseded {
+            return Ok(Ended::Superseded);
+        }
+        Ok(Ended::Terminal { status, output, error, progress: end.progress, at: end.at })
     }
 
     /// Settle what was recorded earlier, then see what is ready. The error of a node that had failed for good.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::attempt::keep_logs;
 use crate::blocks::{Block, Call, CallContext};
 use crate::domain::{CallResult, Json, Mode, NodeStatus, Sources, UserId};
 use crate::runtime::{CallFailure, Finished, code};
@@ -41,9 +42,8 @@ pub async fn call(
                 state: state.as_ref(),
             };
             let call = Call { config: &config_text, config_checked: false, ports: &ports, input, context, limits };
-            let mut report = block.call(call, None).await;
-            result.logs.append(&mut report.logs);
-            result.logs_dropped += report.logs_dropped;
+            let report = block.call(call, None).await;
+            result.logs_dropped += report.logs_dropped + keep_logs(&mut result.logs, report.logs, limits.log_lines);
             match report.result {
                 Ok(Finished::Suspended { after_ms, state: asked }) => {
                     state = Some(asked);

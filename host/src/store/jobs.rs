@@ -71,6 +71,14 @@ impl Store {
         self.ask(RecoverJobs { now }).await
     }
 
+    /// Put jobs back that `owner` holds and does not go on with, without counting it as a takeover. How many there were.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn release_jobs(&self, owner: &str, now: i64) -> Result<u64, StoreError> {
+        self.ask(ReleaseJobs { owner: owner.to_owned(), now }).await
+    }
+
     /// Cancel an execution if nobody works on it. Then `entries` end its timeline: they are numbered on from its last
     /// entry, whatever `seq` they came with, and nodes that were under way become `cancelled`.
     ///
@@ -184,6 +192,22 @@ impl Command for RecoverJobs {
         const RECOVER: &str = "UPDATE jobs SET status = 'pending', takeovers = takeovers + 1, lease_owner = NULL, \
              lease_until = NULL, updated_at = $1 WHERE status = 'processing'";
         transaction.connection.execute(RECOVER, [self.now.into()]).await
+    }
+}
+
+#[derive(Debug)]
+struct ReleaseJobs {
+    owner: String,
+    now: i64,
+}
+
+impl Command for ReleaseJobs {
+    type Output = u64;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64, StoreError> {
+        const RELEASE: &str = "UPDATE jobs SET status = 'pending', lease_owner = NULL, lease_until = NULL, \
+             updated_at = $2 WHERE status = 'processing' AND lease_owner = $1";
+        transaction.connection.execute(RELEASE, [self.owner.as_str().into(), self.now.into()]).await
     }
 }
 

@@ -6,7 +6,11 @@ struct BadJson;
 
 impl wit::Guest for BadJson {
     fn manifest() -> String {
-        r#"{"type":"test.bad-json","version":"1.0.0","name":"Bad JSON","outputs":[{"port":"output"}]}"#.to_owned()
+        concat!(
+            r#"{"type":"test.bad-json","version":"1.0.0","name":"Bad JSON","configSchema":true,"inputSchema":true,"#,
+            r#""outputs":[{"port":"output"}]}"#
+        )
+        .to_owned()
     }
 
     fn execute(config: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {

@@ -1,17 +1,27 @@
-//! Answers with 100 MB.
+//! Answers with 100 MB, made without a second copy so that its memory suffices.
 
-use blockyard_guests::{Behaviour, Guest};
-use blockyard_sdk::{Context, Failure, Outcome, export_block};
-use serde_json::Value;
+use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
 
 struct HugeOutput;
 
-impl Behaviour for HugeOutput {
-    const TYPE: &'static str = "test.huge-output";
+impl wit::Guest for HugeOutput {
+    fn manifest() -> String {
+        concat!(
+            r#"{"type":"test.huge-output","version":"1.0.0","name":"Huge output","configSchema":true,"inputSchema":true,"#,
+            r#""outputs":[{"port":"output"}]}"#
+        )
+        .to_owned()
+    }
 
-    fn act(_config: &Value, _input: Value, _context: &Context) -> Result<Outcome<Value>, Failure> {
-        Ok(Outcome::done(Value::String("x".repeat(100 << 20))))
+    fn execute(_: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {
+        let mut data = "x".repeat(100 << 20);
+        data.replace_range(..1, "\"");
+        data.pop();
+        data.push('"');
+        let emission = wit::Emission { port: "output".to_owned(), data };
+        Ok(wit::Outcome::Done(wit::Output { emissions: vec![emission], metadata: None }))
     }
 }
 
-export_block!(Guest<HugeOutput>);
+#[cfg(target_arch = "wasm32")]
+blockyard_sdk::__private::export_component!(HugeOutput with_types_in blockyard_sdk::__private::bindings);

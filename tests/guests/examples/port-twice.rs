@@ -6,7 +6,11 @@ struct PortTwice;
 
 impl wit::Guest for PortTwice {
     fn manifest() -> String {
-        r#"{"type":"test.port-twice","version":"1.0.0","name":"Port twice","outputs":[{"port":"output"}]}"#.to_owned()
+        concat!(
+            r#"{"type":"test.port-twice","version":"1.0.0","name":"Port twice","configSchema":true,"inputSchema":true,"#,
+            r#""outputs":[{"port":"output"}]}"#
+        )
+        .to_owned()
     }
 
     fn execute(_: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {

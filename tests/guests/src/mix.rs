@@ -1,5 +1,5 @@
 /// A number out of `seed` and a document; the order of an object's members does not matter, that of a list does.
-fn mix(seed: u64, value: &serde_json::Value) -> u64 {
+fn mix(seed: u64, value: &Value) -> u64 {
     fn step(hash: u64, byte: u8) -> u64 {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     }
@@ -7,8 +7,8 @@ fn mix(seed: u64, value: &serde_json::Value) -> u64 {
         text.bytes().fold(step(hash, 1), step)
     }
     match value {
-        serde_json::Value::Array(items) => items.iter().fold(text(seed, "["), |hash, item| mix(hash, item)),
-        serde_json::Value::Object(members) => {
+        Value::Array(items) => items.iter().fold(text(seed, "["), |hash, item| mix(hash, item)),
+        Value::Object(members) => {
             members.iter().fold(text(seed, "{"), |sum, (key, value)| sum.wrapping_add(mix(text(seed, key), value)))
         }
         other => text(seed, &other.to_string()),

@@ -118,9 +118,9 @@ struct Trace {
 impl Trace {
     fn add(&mut self, entry: &TimelineEntry) {
         match entry.event {
+            // A process that takes the execution over begins anew with what was not recorded.
             EventKind::NodeStarted => {
-                self.status = Some(NodeStatus::Running);
-                self.start_time.get_or_insert(entry.timestamp);
+                *self = Self { status: Some(NodeStatus::Running), start_time: Some(entry.timestamp), retries: 0 };
             }
             EventKind::NodeProgress => self.status = Some(NodeStatus::Running),
             EventKind::NodeRetrying => {

@@ -129,3 +129,54 @@ async fn streams_are_limited_and_their_places_given_back() {
     drop(held);
     assert_eq!(server.get(&path).await.status, 200);
 }
+
+/// Fails, and waits for an hour or so before it tries again.
+fn patient(id: &str) -> Value {
+    let retry = json!({"maxAttempts": 2, "initialDelayMs": 1u64 << 40, "maxDelayMs": 1u64 << 40, "retryOn": ["expression-error"]});
+    let node = json!({"id": "slow", "type": "core.transform", "config": {"expression": "1 // input"}, "retry": retry});
+    json!({"workflowId": id, "nodes": [node, {"id": "next", "type": "core.transform", "config": {"expression": "1"}}],
+        "edges": [{"source": "slow", "target": "next"}]})
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_the_wait_goes_on_until_it_is_cancelled() {
+    let server = Server::start().await;
+    assert_eq!(server.post("/workflows", &patient("p")).await.status, 201);
+    let start = async || {
+        let accepted = server.post("/workflows/p/execute?wait=0.2", &json!({"input": 0})).await;
+        assert_eq!((accepted.status.as_u16(), accepted.json()["status"].clone()), (202, json!("processing")));
+        accepted.header("location").to_owned()
+    };
+    let path = start().await;
+    let running = server.get(&path).await.json();
+    assert_eq!((&running["status"], &running["nodes"]["slow"]["status"]), (&json!("running"), &json!("retrying")));
+    assert_eq!(running["nodes"]["next"]["status"], "pending");
+    let cancelled = server.call("POST", &format!("{path}/cancel")).await;
+    assert_eq!((cancelled.status.as_u16(), cancelled.json()["status"].clone()), (200, json!("cancelled")));
+    assert_eq!(server.get(&path).await.json()["nodes"]["slow"]["status"], "cancelled");
+
+    let (one, other) = (start().await, start().await);
+    let all = server.call("POST", "/workflows/p/cancel").await.json();
+    assert_eq!(all["cancelled"].as_array().unwrap().len(), 2);
+    for path in [one, other] {
+        assert_eq!(server.get(&path).await.json()["status"], "cancelled");
+    }
+    assert_eq!(server.call("POST", "/workflows/p/cancel").await.json(), json!({"cancelled": []}));
+    assert_eq!(server.call("POST", "/workflows/none/cancel").await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn closing_ends_streams_and_answers_those_who_wait() {
+    let server = Server::start().await;
+    let request = json!({"workflowDefinition": patient("p"), "input": 0});
+    let path = server.post("/workflows/execute?wait=0", &request).await.header("location").to_owned();
+    let events = format!("{path}/events");
+    let closing = async {
+        tokio::task::yield_now().await;
+        server.state.close();
+    };
+    let (stream, waiter, ()) =
+        tokio::join!(server.get(&events), server.post("/workflows/execute?wait=60", &request), closing);
+    assert_eq!((stream.status.as_u16(), waiter.status.as_u16()), (200, 202));
+    server.call("POST", &format!("{path}/cancel")).await;
+}
