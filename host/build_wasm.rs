@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// What components are compiled for.
-pub const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// The value of a variable that cargo sets for build scripts.
-pub fn path_of(variable: &str) -> PathBuf {
+pub(crate) fn path_of(variable: &str) -> PathBuf {
     match env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => fail(&format!("cargo did not set {variable}")),
@@ -16,7 +16,7 @@ pub fn path_of(variable: &str) -> PathBuf {
 }
 
 /// Stop the build with a message.
-pub fn fail(message: &str) -> ! {
+pub(crate) fn fail(message: &str) -> ! {
     println!("cargo::error={}", message.replace('\n', "\ncargo::error="));
     exit(1)
 }
@@ -24,7 +24,7 @@ pub fn fail(message: &str) -> ! {
 /// Run cargo once more, for the guests: `arguments` say what to build. The folder with the components.
 ///
 /// It has a target directory of its own, `<target>/blocks`, which all profiles of the host share.
-pub fn build(workspace: &Path, arguments: &[String]) -> PathBuf {
+pub(crate) fn build(workspace: &Path, arguments: &[String]) -> PathBuf {
     let out = path_of("OUT_DIR");
     // OUT_DIR is <target>/<profile>/build/<package>/out.
     let target = out.ancestors().nth(4).unwrap_or(&out).join("blocks");

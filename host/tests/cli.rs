@@ -1,7 +1,5 @@
 //! The binary itself. That this test exists also makes `cargo test` build it for the end-to-end tests.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::process::Command;
 
 #[test]

@@ -70,7 +70,8 @@ async fn through_runtime(block: &Block, input: &Json) {
         state: None,
     };
     // The config as it comes from a request: checked against its schema each time.
-    let call = Call { config: CONFIG, config_checked: false, ports: &ports, input, context, limits: block.limits(None) };
+    let call =
+        Call { config: CONFIG, config_checked: false, ports: &ports, input, context, limits: block.limits(None) };
     block.call(call, None).await.result.unwrap();
 }
 

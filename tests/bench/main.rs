@@ -3,7 +3,7 @@
 //! Every figure that counts is a ratio of two things measured in the same run, alternating. Prints a table and writes
 //! `bench.json` into the target directory.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_debug_implementations, reason = "a measuring tool may stop at what it does not expect")]
+#![expect(clippy::unwrap_used, reason = "a measuring tool may stop at what it does not expect")]
 
 mod disk;
 mod guest;
@@ -74,7 +74,11 @@ async fn w1(server: &Server, report: &mut Report) {
 }
 
 fn disk_bytes(server: &Server) -> u64 {
-    ["", "-wal"].iter().filter_map(|suffix| std::fs::metadata(server.database(suffix)).ok()).map(|file| file.len()).sum()
+    ["", "-wal"]
+        .iter()
+        .filter_map(|suffix| std::fs::metadata(server.database(suffix)).ok())
+        .map(|file| file.len())
+        .sum()
 }
 
 /// One request, one commit of the disk, and so on.

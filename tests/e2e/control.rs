@@ -46,7 +46,8 @@ async fn a_hinted_failure_is_retried_until_it_succeeds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_end_with_the_last_that_is_allowed_or_the_first_that_is_not_retried() {
     let app = app(&["flaky", "pause"]).await;
-    let flaky = |config: Value, retry: Value| one(json!({"id": "f", "type": "test.flaky", "config": config, "retry": retry}));
+    let flaky =
+        |config: Value, retry: Value| one(json!({"id": "f", "type": "test.flaky", "config": config, "retry": retry}));
     let hinted = json!({"until": 10});
     let plain = json!({"until": 2, "hint": false});
     let slow = json!({"id": "f", "type": "test.pause", "config": {"ms": FOREVER_MS}, "timeoutMs": 20,
@@ -62,7 +63,11 @@ async fn attempts_end_with_the_last_that_is_allowed_or_the_first_that_is_not_ret
         let execution = end(&app, document.clone()).await;
         let call = node(&app, &execution, "f").await.call;
         let error = call.error.unwrap_or_else(|| panic!("{document} completed"));
-        assert_eq!((error.code.as_str(), error.message.as_str(), call.retry_count), (code, message, retries), "{document}");
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str(), call.retry_count),
+            (code, message, retries),
+            "{document}"
+        );
         let entries = timeline(&app, &execution.execution_id).await;
         assert_eq!(count(&entries, EventKind::NodeRetrying, "f"), retries as usize);
         let shown = execution.error.as_ref().unwrap();

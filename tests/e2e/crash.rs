@@ -34,7 +34,17 @@ fn document() -> Value {
                 "{'n': input.pause.n, 'deep': input.second.input.input.n, 'items': input.each|map(attribute='input')|list,
                   'keys': input.each|map(attribute='key')|list, 'waits': input.waits.suspensions}"}},
         ]),
-        &["shape>pause", "shape>first", "first>second", "shape>each", "shape>waits", "pause>all", "second>all", "each>all", "waits>all"],
+        &[
+            "shape>pause",
+            "shape>first",
+            "first>second",
+            "shape>each",
+            "shape>waits",
+            "pause>all",
+            "second>all",
+            "each>all",
+            "waits>all",
+        ],
     )
 }
 
@@ -80,7 +90,8 @@ async fn judge(app: &App, id: &ExecutionId, n: u64, before: &Recorded) {
 
 /// What was recorded of nodes with effects and of their items is what is still there.
 async fn judge_effects(app: &App, id: &ExecutionId, before: &Recorded, output: &Value) {
-    let times: HashMap<usize, _> = before.items.iter().map(|item| (item.index, (item.call.start_time, item.call.end_time))).collect();
+    let times: HashMap<usize, _> =
+        before.items.iter().map(|item| (item.index, (item.call.start_time, item.call.end_time))).collect();
     let now = app.store.items(id).await.unwrap();
     assert_eq!(now.len(), 10);
     for item in now {
@@ -167,7 +178,11 @@ async fn a_server_that_is_killed_again_and_again_gets_there() {
     assert_eq!((&execution["output"]["n"], &execution["output"]["waits"]), (&json!(77), &json!(3)));
     let entries = execution["timeline"].as_array().unwrap();
     let named = |name: &str| entries.iter().filter(|entry| entry["event"] == name).count();
-    assert_eq!((named("execution.resumed"), named("node.completed"), named("execution.completed")), (4, 7, 1), "{entries:#?}");
+    assert_eq!(
+        (named("execution.resumed"), named("node.completed"), named("execution.completed")),
+        (4, 7, 1),
+        "{entries:#?}"
+    );
     assert!(entries.iter().zip(1..).all(|(entry, seq)| entry["seq"] == seq));
     server.kill().await;
 }

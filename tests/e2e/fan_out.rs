@@ -130,7 +130,10 @@ async fn retry_and_the_time_limit_are_for_each_item() {
     // Longer than 400 ms together, none but the last by itself.
     let result = output(&app, slow, json!([150, 150, 150, 150, 150, 150, 60_000])).await;
     assert_eq!(result["results"].as_array().unwrap().len(), 6);
-    assert_eq!((&result["failures"][0]["index"], &result["failures"][0]["error"]["code"]), (&json!(6), &json!("timeout")));
+    assert_eq!(
+        (&result["failures"][0]["index"], &result["failures"][0]["error"]["code"]),
+        (&json!(6), &json!("timeout"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

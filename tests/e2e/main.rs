@@ -1,6 +1,6 @@
 //! End-to-end tests: the whole product, from a document to what the database keeps.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod control;
 mod crash;

@@ -14,8 +14,21 @@ use crate::support::{Run, app, config, data_json, graph, node, nodes};
 use crate::timeline::{count, patiently, timeline};
 
 const GUESTS: [&str; 15] = [
-    "loops", "allocates", "panics", "port-twice", "bad-json", "deep-json", "floods-log", "floods-progress", "exits",
-    "recurses", "host-code", "writes-stderr", "pause", "suspends", "huge-output",
+    "loops",
+    "allocates",
+    "panics",
+    "port-twice",
+    "bad-json",
+    "deep-json",
+    "floods-log",
+    "floods-progress",
+    "exits",
+    "recurses",
+    "host-code",
+    "writes-stderr",
+    "pause",
+    "suspends",
+    "huge-output",
 ];
 
 /// Limits that are reached soon.
@@ -93,7 +106,10 @@ async fn every_bad_guest_ends_with_its_code_while_a_hundred_others_finish_right(
         let row = outcome(&app, one("test.suspends", json!({"times": 3}))).await;
         assert_eq!(row.call.outputs.get("output").unwrap().as_str(), r#"{"suspensions":3}"#);
         let row = outcome(&app, one("test.deep-json", json!({"levels": 127}))).await;
-        assert_eq!(row.call.outputs.get("output").unwrap().as_str(), format!("{}null{}", "[".repeat(127), "]".repeat(127)));
+        assert_eq!(
+            row.call.outputs.get("output").unwrap().as_str(),
+            format!("{}null{}", "[".repeat(127), "]".repeat(127))
+        );
     };
     futures::join!(others, judged, good);
     assert_w1_is_right(&app).await;

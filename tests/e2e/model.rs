@@ -164,7 +164,8 @@ fn run(node: &Node, number: usize, input: Value, fatal: &mut Vec<(usize, u64)>) 
         }
         OnError::Continue => vec![("a".to_owned(), Value::Null)],
         OnError::Route => {
-            let error = json!({"code": "probe", "message": mixed.to_string(), "details": null, "nodeId": format!("n{number}")});
+            let error =
+                json!({"code": "probe", "message": mixed.to_string(), "details": null, "nodeId": format!("n{number}")});
             vec![("error".to_owned(), error)]
         }
     };

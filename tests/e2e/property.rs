@@ -73,12 +73,10 @@ fn node() -> impl Strategy<Value = Node> {
 type RawEdge = (Index, Index, Option<&'static str>, Option<&'static str>);
 
 fn edge() -> impl Strategy<Value = RawEdge> {
-    let port = prop_oneof![
-        Just(None),
-        prop::sample::select(vec!["a", "b", "c", "error"]).prop_map(Some),
-    ];
+    let port = prop_oneof![Just(None), prop::sample::select(vec!["a", "b", "c", "error"]).prop_map(Some),];
     // A key may be that of another source, too.
-    let target_port = prop_oneof![3 => Just(None), 1 => prop::sample::select(vec!["x", "y", "n0", "n1"]).prop_map(Some)];
+    let target_port =
+        prop_oneof![3 => Just(None), 1 => prop::sample::select(vec!["x", "y", "n0", "n1"]).prop_map(Some)];
     (any::<Index>(), any::<Index>(), port, target_port)
 }
 
@@ -96,7 +94,9 @@ fn assemble(mut nodes: Vec<Node>, raw: Vec<RawEdge>, order: Vec<usize>, input: V
         })
         .collect();
     for (number, node) in nodes.iter_mut().enumerate() {
-        if !edges.iter().any(|edge| edge.source == number && edge.port == Some("error")) && node.on_error == OnError::Route {
+        if !edges.iter().any(|edge| edge.source == number && edge.port == Some("error"))
+            && node.on_error == OnError::Route
+        {
             node.on_error = OnError::Continue;
         }
     }
@@ -109,7 +109,8 @@ fn kinds(graph: &Graph, expected: &Expected) -> Vec<&'static str> {
         both.any(|(node, end)| node.on_error == on_error && end.as_ref().is_some_and(|end| end.status == status))
     };
     let skips = expected.nodes.iter().flatten().any(|end| end.status == NodeStatus::Skipped);
-    let joins = expected.nodes.iter().flatten().any(|end| end.input.as_ref().is_some_and(|input| input.get("n3").is_some()));
+    let joins =
+        expected.nodes.iter().flatten().any(|end| end.input.as_ref().is_some_and(|input| input.get("n3").is_some()));
     [
         ("skips", skips),
         ("joins", joins),
@@ -136,7 +137,8 @@ async fn judge(app: &App, graph: &Graph, expected: &Expected) -> Result<(), Stri
             (None, None) => {}
             (None, Some(call)) => return Err(format!("{id} waits for a failed node, yet it is {:?}", call.status)),
             (Some(end), Some(call)) if call.status == end.status => {
-                let fired: Vec<_> = call.outputs.0.iter().map(|(port, data)| (port.clone(), data.to_value().unwrap())).collect();
+                let fired: Vec<_> =
+                    call.outputs.0.iter().map(|(port, data)| (port.clone(), data.to_value().unwrap())).collect();
                 if fired != end.fired {
                     return Err(format!("{id} fired {fired:?} instead of {:?}", end.fired));
                 }
@@ -144,7 +146,9 @@ async fn judge(app: &App, graph: &Graph, expected: &Expected) -> Result<(), Stri
             // A failed execution leaves some undone.
             (Some(_), None) if !expected.fatal.is_empty() => {}
             (Some(_), Some(call)) if !expected.fatal.is_empty() && call.status == NodeStatus::Cancelled => {}
-            (Some(end), call) => return Err(format!("{id} is {:?} instead of {:?}", call.map(|c| c.status), end.status)),
+            (Some(end), call) => {
+                return Err(format!("{id} is {:?} instead of {:?}", call.map(|c| c.status), end.status));
+            }
         }
     }
     let entries = timeline(app, &execution.execution_id).await;

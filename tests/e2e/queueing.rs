@@ -49,7 +49,8 @@ async fn more_executions_than_slots_all_complete() {
     let mut config = config(&["pause"]);
     config.execution.execution_concurrency = 20;
     let app = started(config).await;
-    let submit = (0..300u32).map(|number| Run::new(&app, one("test.pause", json!({"ms": number % 7})), json!(number)).end());
+    let submit =
+        (0..300u32).map(|number| Run::new(&app, one("test.pause", json!({"ms": number % 7})), json!(number)).end());
     let ended = patiently("all of them", futures::future::join_all(submit)).await;
     for (number, execution) in ended.iter().enumerate() {
         assert_eq!(execution.output.to_value().unwrap(), json!(number));

@@ -44,11 +44,41 @@ fn odd_paths_find_what_the_expression_language_finds() {
     });
     let mut seen = Seen::default();
     for expression in [
-        "input", "input.list[1][1].x", "input.list[01]", "input.list[2]", "input.list['0']", "input.list.0", "input.text.length",
-        "input.text[0]", "input.text['0']", "input.n", "input.big", "input.small", "input['é']", "input.not.and", "input['1']",
-        "input[1]", "input.true", "input['true']", "input.items", "input.list.items", "input.first[0]", "input.list[1][1].x.y",
-        "input.list[1][1].x[0]", "input.big.x", "input.nothing", "input[\"text\"]", "input['a\"b']", " input . text ",
-        "input.list [0]", "input.list[ 0 ]", "input['text'].x", "input.list[18446744073709551616]", "nodes", "item", "index",
+        "input",
+        "input.list[1][1].x",
+        "input.list[01]",
+        "input.list[2]",
+        "input.list['0']",
+        "input.list.0",
+        "input.text.length",
+        "input.text[0]",
+        "input.text['0']",
+        "input.n",
+        "input.big",
+        "input.small",
+        "input['é']",
+        "input.not.and",
+        "input['1']",
+        "input[1]",
+        "input.true",
+        "input['true']",
+        "input.items",
+        "input.list.items",
+        "input.first[0]",
+        "input.list[1][1].x.y",
+        "input.list[1][1].x[0]",
+        "input.big.x",
+        "input.nothing",
+        "input[\"text\"]",
+        "input['a\"b']",
+        " input . text ",
+        "input.list [0]",
+        "input.list[ 0 ]",
+        "input['text'].x",
+        "input.list[18446744073709551616]",
+        "nodes",
+        "item",
+        "index",
     ] {
         compare(&document, expression, &mut seen).unwrap_or_else(|difference| panic!("{difference}"));
     }
@@ -144,7 +174,9 @@ fn expression(document: &Value, choices: &[Choice]) -> String {
             Value::String(key) => match spelling % 4 {
                 0 => text.push_str(&format!("[\"{key}\"]")),
                 1 => text.push_str(&format!("['{key}']")),
-                _ if key.chars().all(|c| c.is_ascii_alphabetic()) && !key.is_empty() => text.push_str(&format!(".{key}")),
+                _ if key.chars().all(|c| c.is_ascii_alphabetic()) && !key.is_empty() => {
+                    text.push_str(&format!(".{key}"))
+                }
                 _ => text.push_str(&format!("['{key}']")),
             },
             index => text.push_str(&format!("[{index}]")),

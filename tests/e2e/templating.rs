@@ -27,7 +27,8 @@ async fn filled(app: &App, config: Value, input: impl Into<Json>) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_expression_yields_the_value_and_others_become_text() {
     let app = app(&["echo"]).await;
-    let input = json!({"n": 1.5, "list": [1, {"a": null}], "yes": true, "none": null, "name": "Zoë \"Z\"", "a b": {"c": 7}});
+    let input =
+        json!({"n": 1.5, "list": [1, {"a": null}], "yes": true, "none": null, "name": "Zoë \"Z\"", "a b": {"c": 7}});
     let config = json!({
         "whole": "{{ input }}", "number": "{{ input.n }}", "list": " {{ input.list }}", "deep": ["{{ input.list[1] }}"],
         "bool": "{{input.yes}}", "null": "{{ input.none }}", "text": "Dear {{ input.name }}, {{ input.n }} {{ input.list }}",
@@ -80,7 +81,8 @@ async fn results_are_not_templated_again() {
     let app = app(&["echo"]).await;
     let input = json!({"evil": "{{ variables.secret }}"});
     let config = json!({"a": "{{ input.evil }}", "b": "<{{ input.evil }}>", "c": "{{ input.evil|lower }}"});
-    let expected = json!({"a": "{{ variables.secret }}", "b": "<{{ variables.secret }}>", "c": "{{ variables.secret }}"});
+    let expected =
+        json!({"a": "{{ variables.secret }}", "b": "<{{ variables.secret }}>", "c": "{{ variables.secret }}"});
     assert_eq!(filled(&app, config, input).await, expected);
 }
 
@@ -145,5 +147,8 @@ async fn the_documents_output_is_a_template_for_the_result() {
     let execution = patiently("the end", Run::new(&app, document, json!({"n": 4})).end()).await;
     let error = execution.error.as_ref().unwrap();
     assert_eq!((execution.status, error.code.as_str()), (ExecutionStatus::Failed, "expression-error"));
-    assert_eq!((error.message.as_str(), error.node_id.as_deref()), ("`input.absent` is undefined in `{{ input.absent }}`", None));
+    assert_eq!(
+        (error.message.as_str(), error.node_id.as_deref()),
+        ("`input.absent` is undefined in `{{ input.absent }}`", None)
+    );
 }

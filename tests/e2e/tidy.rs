@@ -156,7 +156,8 @@ fn modules_use_only_those_below_them() {
             for name in after(line, if module == "main" { "blockyard::" } else { "crate::" }) {
                 match rank(name) {
                     Some(used) if used >= own => {}
-                    Some(_) => violations.push(format!("{}: `{module}` uses `{name}`, which stands above it", source.at(number))),
+                    Some(_) => violations
+                        .push(format!("{}: `{module}` uses `{name}`, which stands above it", source.at(number))),
                     None => violations.push(format!("{}: `crate::{name}` is no module of the list", source.at(number))),
                 }
             }
@@ -223,12 +224,16 @@ fn what_cannot_fail_says_why() {
         }
         let all: Vec<&str> = source.text.lines().collect();
         for (number, line) in source.code(false) {
-            let may_panic = [".unwrap()", ".expect(\"", "panic!(", "unreachable!("].iter().find(|text| line.contains(**text));
+            let may_panic =
+                [".unwrap()", ".expect(\"", "panic!(", "unreachable!("].iter().find(|text| line.contains(**text));
             let before = number.checked_sub(2).and_then(|index| all.get(index)).map_or("", |line| line.trim_start());
             if let Some(text) = may_panic
                 && !before.starts_with("//")
             {
-                violations.push(format!("{}: `{text}` without a comment above that says why it cannot happen", source.at(number)));
+                violations.push(format!(
+                    "{}: `{text}` without a comment above that says why it cannot happen",
+                    source.at(number)
+                ));
             }
         }
     }
@@ -237,7 +242,12 @@ fn what_cannot_fail_says_why() {
 
 #[test]
 fn no_registry_is_named() {
-    let hosts = [["crates", ".io"].concat(), ["registry.npmjs", ".org"].concat(), ["pypi", ".org"].concat(), ["ghcr", ".io"].concat()];
+    let hosts = [
+        ["crates", ".io"].concat(),
+        ["registry.npmjs", ".org"].concat(),
+        ["pypi", ".org"].concat(),
+        ["ghcr", ".io"].concat(),
+    ];
     let ends = [".rs", ".toml", ".sh", ".yaml", ".yml", ".json", "Makefile", "run", "Dockerfile"];
     let mut violations = Vec::new();
     for source in files(".", &|name| ends.iter().any(|end| name.ends_with(end))) {

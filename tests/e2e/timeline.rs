@@ -29,7 +29,13 @@ pub(crate) async fn happened(app: &App, id: &ExecutionId, kind: EventKind, node:
 }
 
 /// Wait until `node` (empty: the execution) has this many entries of this kind.
-pub(crate) async fn happened_times(app: &App, id: &ExecutionId, kind: EventKind, node: &str, times: usize) -> TimelineEntry {
+pub(crate) async fn happened_times(
+    app: &App,
+    id: &ExecutionId,
+    kind: EventKind,
+    node: &str,
+    times: usize,
+) -> TimelineEntry {
     let what = format!("{} {node} ({times} times)", kind.as_str());
     let events = app.hub.follow(app.store.clone(), id.clone(), 0, false);
     let found = events.map(|event| event.unwrap().entry).filter(|entry| std::future::ready(is(entry, kind, node)));

@@ -32,7 +32,8 @@ async fn w4_keeps_a_thousand_items_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn w5_runs_a_thousand_nodes_side_by_side() {
     let mut nodes = vec![json!({"id": "start", "type": "core.transform", "config": {"expression": "input"}})];
-    let wide = (0..998).map(|i| json!({"id": format!("n{i}"), "type": "core.transform", "config": {"expression": "{'n': 1}"}}));
+    let wide = (0..998)
+        .map(|i| json!({"id": format!("n{i}"), "type": "core.transform", "config": {"expression": "{'n': 1}"}}));
     nodes.extend(wide);
     nodes.push(json!({"id": "end", "type": "core.transform", "config": {"expression": "input|length"}}));
     let edges: Vec<String> = (0..998).flat_map(|i| [format!("start>n{i}"), format!("n{i}>end")]).collect();
@@ -44,11 +45,20 @@ async fn w5_runs_a_thousand_nodes_side_by_side() {
 async fn the_timeline_of_w1_is_in_order() {
     let app = app(&[]).await;
     let execution = Run::new(&app, data_json("w1.json"), data_json("w1-input.json")).end().await;
-    let names: Vec<_> = events(&app, &execution).await.into_iter().map(|(name, node)| format!("{name} {node}")).collect();
+    let names: Vec<_> =
+        events(&app, &execution).await.into_iter().map(|(name, node)| format!("{name} {node}")).collect();
     let expected = [
-        "execution.started ", "node.started qualified", "node.completed qualified", "node.started shaped",
-        "node.completed shaped", "node.started sized", "node.completed sized", "node.skipped small",
-        "node.started bulk", "node.completed bulk", "execution.completed ",
+        "execution.started ",
+        "node.started qualified",
+        "node.completed qualified",
+        "node.started shaped",
+        "node.completed shaped",
+        "node.started sized",
+        "node.completed sized",
+        "node.skipped small",
+        "node.started bulk",
+        "node.completed bulk",
+        "execution.completed ",
     ];
     assert_eq!(names, expected);
 }

@@ -7,9 +7,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
+use super::ApiState;
 use super::document::{self, DocumentError};
 use super::problem::{ApiError, ApiResult};
-use super::ApiState;
 
 /// Longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -112,12 +112,27 @@ mod tests {
 
     #[test]
     fn loopback_has_many_names() {
-        for host in ["localhost", "LocalHost:80", "localhost.", "a.localhost:1", "127.0.0.1", "127.9.8.7:65535", "[::1]"] {
+        for host in
+            ["localhost", "LocalHost:80", "localhost.", "a.localhost:1", "127.0.0.1", "127.9.8.7:65535", "[::1]"]
+        {
             assert!(is_loopback_host(host), "{host}");
         }
         for host in [
-            "", ":80", "localhost.evil.com", "evil-localhost", "127.0.0.1.evil.com", "10.0.0.1", "[::2]:80", "0.0.0.0",
-            "localhost:80:80", "localhost:99999", "a@localhost", "localhost/x", "[::1", "[::1]x", "::1",
+            "",
+            ":80",
+            "localhost.evil.com",
+            "evil-localhost",
+            "127.0.0.1.evil.com",
+            "10.0.0.1",
+            "[::2]:80",
+            "0.0.0.0",
+            "localhost:80:80",
+            "localhost:99999",
+            "a@localhost",
+            "localhost/x",
+            "[::1",
+            "[::1]x",
+            "::1",
         ] {
             assert!(!is_loopback_host(host), "{host}");
         }

@@ -45,10 +45,7 @@ fn workflows_routes() -> Router<ApiState> {
     Router::new()
         .route("/", get(workflows::list::handle).post(workflows::create::handle))
         .route("/validate", post(workflows::validate::handle))
-        .route(
-            "/{id}",
-            get(workflows::read::latest).put(workflows::save::handle).delete(workflows::delete::handle),
-        )
+        .route("/{id}", get(workflows::read::latest).put(workflows::save::handle).delete(workflows::delete::handle))
         .route("/{id}/versions", get(workflows::versions::handle))
         .route("/{id}/versions/{version}", get(workflows::read::version))
         .route("/{id}/executions", get(executions::list::of_workflow))

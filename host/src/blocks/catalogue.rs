@@ -129,9 +129,8 @@ impl Catalogue {
     /// If there is none.
     pub fn resolve(&self, block: &BlockRef) -> Result<Arc<Block>, ResolveError> {
         let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
-        let versions = types
-            .get(&block.block_type)
-            .ok_or_else(|| ResolveError::UnknownBlock(block.block_type.clone()))?;
+        let versions =
+            types.get(&block.block_type).ok_or_else(|| ResolveError::UnknownBlock(block.block_type.clone()))?;
         let wanted = match &block.pin {
             Pin::Active => Some(&versions.active),
             Pin::Major(major) if versions.active.major == *major => Some(&versions.active),

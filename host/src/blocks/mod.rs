@@ -1,8 +1,8 @@
 //! The blocks that workflows can use: what they say of themselves, their versions, and how they are called.
 
 pub mod builtin;
-mod catalogue;
 mod call;
+mod catalogue;
 mod schema;
 
 use std::sync::Arc;
@@ -64,4 +64,3 @@ impl std::fmt::Debug for Block {
 
 /// Who hears of a call's progress.
 pub type Progress = Option<Arc<dyn ProgressSink>>;
-

@@ -1,6 +1,6 @@
 //! JSON Schemas of configs and inputs.
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::domain::Problem;
@@ -9,7 +9,12 @@ use crate::domain::Problem;
 const MAX_FINDINGS: usize = 50;
 
 /// A compiled schema, or none where everything is welcome.
-pub(super) struct Schema(Option<Validator>);
+pub(super) struct Schema(Option<Compiled>);
+
+struct Compiled {
+    source: Value,
+    validator: Validator,
+}
 
 impl Schema {
     /// Compile `schema`. References to other documents are not followed, and patterns run in linear time.
@@ -21,7 +26,8 @@ impl Schema {
             .with_draft(Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex())
             .offline();
-        options.build(schema).map(|validator| Self(Some(validator))).map_err(|error| error.to_string())
+        let validator = options.build(schema).map_err(|error| error.to_string())?;
+        Ok(Self(Some(Compiled { source: schema.clone(), validator })))
     }
 
     /// Whether every document fits.
@@ -31,10 +37,16 @@ impl Schema {
 
     /// The same for a document in which the values at the pointers `templated` are not known yet: what may change once
     /// they are is left out.
-    pub(super) fn check_partial(&self, value: &Value, at: &str, code: &'static str, templated: &[&str]) -> Vec<Problem> {
-        let Some(validator) = &self.0 else { return Vec::new() };
+    pub(super) fn check_partial(
+        &self,
+        value: &Value,
+        at: &str,
+        code: &'static str,
+        templated: &[&str],
+    ) -> Vec<Problem> {
+        let Some(compiled) = &self.0 else { return Vec::new() };
         let mut found = Vec::new();
-        for error in validator.iter_errors(value).take(MAX_FINDINGS) {
+        for error in compiled.validator.iter_errors(value).take(MAX_FINDINGS) {
             let pointer = format!("{at}{}", error.instance_path());
             let unknown = templated.iter().any(|template| {
                 template.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -42,7 +54,7 @@ impl Schema {
             // Which members there are is known whatever their values.
             let by_names = matches!(error.kind().keyword(), "required" | "additionalProperties" | "dependentRequired");
             if !unknown || by_names {
-                found.push(Problem::new(pointer, code, error.to_string()));
+                found.push(Problem::new(pointer, code, compiled.message(&error)));
             }
         }
         found
@@ -50,12 +62,30 @@ impl Schema {
 
     /// What is wrong with `value`, with pointers below `at`.
     pub(super) fn check(&self, value: &Value, at: &str, code: &'static str) -> Vec<Problem> {
-        let Some(validator) = &self.0 else { return Vec::new() };
-        if validator.is_valid(value) {
+        let Some(compiled) = &self.0 else { return Vec::new() };
+        if compiled.validator.is_valid(value) {
             return Vec::new();
         }
-        let errors = validator.iter_errors(value).take(MAX_FINDINGS);
-        errors.map(|error| Problem::new(format!("{at}{}", error.instance_path()), code, error.to_string())).collect()
+        let errors = compiled.validator.iter_errors(value).take(MAX_FINDINGS);
+        errors
+            .map(|error| Problem::new(format!("{at}{}", error.instance_path()), code, compiled.message(&error)))
+            .collect()
+    }
+}
+
+impl Compiled {
+    /// What is wrong; a choice of constants, each in a schema of its own for the sake of its description, is listed.
+    fn message(&self, error: &ValidationError<'_>) -> String {
+        let choices = self.source.pointer(error.schema_path().as_str()).and_then(Value::as_array);
+        let constants: Option<Vec<&Value>> =
+            choices.map(|choices| choices.iter().map(|choice| choice.get("const")).collect()).unwrap_or_default();
+        match constants {
+            Some(constants) if !constants.is_empty() => {
+                let names: Vec<String> = constants.iter().map(ToString::to_string).collect();
+                format!("{} is none of {}", error.instance(), names.join(", "))
+            }
+            _ => error.to_string(),
+        }
     }
 }
 

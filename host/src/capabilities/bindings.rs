@@ -1,7 +1,5 @@
 //! Generated from `wit/`.
 
-#![expect(missing_debug_implementations, unreachable_pub, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "blockyard:block/block-component",

@@ -8,19 +8,15 @@ use serde_json::Value;
 
 use super::Usage;
 use crate::api::from_text;
-use crate::domain::{Json, Problem, Report, Workflow};
+use crate::domain::{Json, Problem, Report};
 
-/// Read a workflow document. What is wrong with its shape is a report.
-pub(super) fn workflow(path: &Path) -> anyhow::Result<Result<Workflow, Report>> {
+/// Read a workflow document. A text that is none is a report.
+pub(super) fn workflow(path: &Path) -> anyhow::Result<Result<Value, Report>> {
     let text = read(path)?;
-    let value = match from_text(&text) {
-        Ok(value) => value,
-        Err(error) => {
-            let problem = Problem::new("", "invalid-document", error.to_string());
-            return Ok(Err(Report::new(vec![problem], Vec::new())));
-        }
-    };
-    Ok(crate::domain::workflow::parse(&value).map_err(|problems| Report::new(problems, Vec::new())))
+    Ok(from_text(&text).map_err(|error| {
+        let problem = Problem::new("", "invalid-document", error.to_string());
+        Report::new(vec![problem], Vec::new())
+    }))
 }
 
 /// Read a value given as JSON text, as the name of a JSON or YAML file, or as `-` for standard input. JSON keeps its

@@ -45,11 +45,7 @@ impl Progress {
     /// For a workflow of so many nodes: live on a terminal, plain otherwise.
     pub(super) fn new(total: usize) -> Self {
         let nodes = Nodes { total, ..Nodes::default() };
-        if std::io::stderr().is_terminal() {
-            Self::Live(nodes, Box::new(Live::new(total)))
-        } else {
-            Self::Plain(nodes)
-        }
+        if std::io::stderr().is_terminal() { Self::Live(nodes, Box::new(Live::new(total))) } else { Self::Plain(nodes) }
     }
 
     /// Tell of what happened.

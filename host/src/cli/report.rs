@@ -34,7 +34,8 @@ mod tests {
     fn findings_are_told_with_place_and_code() {
         let errors = vec![Problem::new("/nodes/0/type", "unknown-block", "there is no block `a.b`")];
         let text = text(Path::new("w.yaml"), &Report::new(errors, Vec::new()));
-        let expected = "error: /nodes/0/type: there is no block `a.b` [unknown-block]\nw.yaml is not valid: 1 error, 0 warnings";
+        let expected =
+            "error: /nodes/0/type: there is no block `a.b` [unknown-block]\nw.yaml is not valid: 1 error, 0 warnings";
         assert_eq!(text, expected);
     }
 }

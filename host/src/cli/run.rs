@@ -44,14 +44,14 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(&self) -> anyhow::Result<ExitCode> {
-        let workflow = match files::workflow(&self.file)? {
-            Ok(workflow) => workflow,
+        let document = match files::workflow(&self.file)? {
+            Ok(document) => document,
             Err(report) => return Ok(self.invalid(&report)),
         };
         let input = self.input.as_deref().map_or_else(|| Ok(Json::null()), files::value)?;
         let variables = self.variables()?;
         let app = App::start(self.engine.config(&self.database)).await?;
-        let code = match app.orchestrator.compile(workflow, None).await {
+        let code = match app.orchestrator.compile_document(&document, None).await {
             Err(report) => Ok(self.invalid(&report)),
             Ok((plan, _)) => self.execute(&app, Arc::new(plan), input, variables).await,
         };

@@ -20,7 +20,7 @@ pub(super) struct Engine {
     /// A component to offer beside the built-in blocks; may be given several times
     #[arg(long = "block", env = "BLOCKYARD_BLOCKS", value_name = "FILE", value_delimiter = ',')]
     blocks: Vec<PathBuf>,
-    /// Executions at work at once [default: 64]
+    /// Executions at work at once [default: 256]
     #[arg(long, env = "BLOCKYARD_EXECUTION_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
     execution_concurrency: Option<usize>,
     /// Nodes at work at once in one execution [default: 64]

@@ -26,9 +26,9 @@ impl Validate {
     pub(super) async fn run(&self) -> anyhow::Result<ExitCode> {
         let report = match files::workflow(&self.file)? {
             Err(report) => report,
-            Ok(workflow) => {
+            Ok(document) => {
                 let app = App::start(self.engine.config("sqlite::memory:")).await?;
-                let compiled = app.orchestrator.compile(workflow, None).await;
+                let compiled = app.orchestrator.compile_document(&document, None).await;
                 app.stop().await;
                 match compiled {
                     Ok((_, warnings)) => Report::new(Vec::new(), warnings),

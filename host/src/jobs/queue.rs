@@ -281,10 +281,9 @@ impl Queue {
     /// Take note of an execution; the one that is known already if there is one.
     pub(super) fn register(&self, id: &ExecutionId) -> (Live, watch::Receiver<Option<Arc<Execution>>>) {
         let mut known = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = known.entry(id.clone()).or_insert_with(|| Live {
-            cancel: CancellationToken::new(),
-            done: watch::Sender::new(None),
-        });
+        let live = known
+            .entry(id.clone())
+            .or_insert_with(|| Live { cancel: CancellationToken::new(), done: watch::Sender::new(None) });
         (live.clone(), live.done.subscribe())
     }
 

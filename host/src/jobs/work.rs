@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::queue::{LEASE_MS, Live, Queue};
 use crate::domain::{Execution, ExecutionError, ExecutionId, ExecutionStatus, Json};
 use crate::orchestrator::{Ended, Start, merged_variables};
-use crate::store::{ClaimedJob, ExecutionRow, Finished, Record, Stored, StoreError, Urgency};
+use crate::store::{ClaimedJob, ExecutionRow, Finished, Record, StoreError, Stored, Urgency};
 
 /// Jobs claimed at once.
 const CLAIMS: usize = 16;
@@ -196,7 +196,14 @@ impl Queue {
     }
 
     /// Run an execution in a task of its own, until its end is recorded.
-    pub(super) fn spawn(&self, start: Start, execution: Execution, live: Live, slot: OwnedSemaphorePermit, resume: bool) {
+    pub(super) fn spawn(
+        &self,
+        start: Start,
+        execution: Execution,
+        live: Live,
+        slot: OwnedSemaphorePermit,
+        resume: bool,
+    ) {
         let queue = self.clone();
         self.shared.tasks.spawn(async move {
             queue.see_through(start, execution, &live, resume).await;

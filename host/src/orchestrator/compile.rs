@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Orchestrator;
 use super::expressions;
 use super::plan::{Plan, PlanEdge, PlanForEach, PlanNode, Shape};
 use super::template::Template;
-use super::Orchestrator;
 use crate::blocks::{Block, Catalogue, ResolveError, is_expression_field};
 use crate::config::ExecutionConfig;
 use crate::domain::problem::pointer;

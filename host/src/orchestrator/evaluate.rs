@@ -104,9 +104,7 @@ impl Evaluator {
 
     async fn evaluate(&self, expressions: &[&Expression], scope: &dyn Scope) -> Result<Vec<Json>, CallError> {
         let sources: Vec<&str> = expressions.iter().map(|expression| expression.source.as_str()).collect();
-        let names = Json::object(
-            roots(expressions, scope).iter().map(|(root, value)| (*root, value)),
-        );
+        let names = Json::object(roots(expressions, scope).iter().map(|(root, value)| (*root, value)));
         let answer = self.call(&json!({"evaluate": sources}).to_string(), &names).await;
         let answer = answer.map_err(|error| located(error, expressions))?;
         let values: Vec<Json> = answer.decode().map_err(unexpected)?;

@@ -36,9 +36,12 @@ pub(super) fn collect(plan: &Plan, nodes: &[(usize, PlanNode)]) -> Vec<Found> {
     for (number, node) in nodes {
         let in_for_each = node.for_each.is_some();
         if let Some(for_each) = &node.for_each {
-            found.extend(for_each.items.expressions.iter().map(|expression| templated(Some(*number), expression, false)));
+            found.extend(
+                for_each.items.expressions.iter().map(|expression| templated(Some(*number), expression, false)),
+            );
         }
-        found.extend(node.config.expressions.iter().map(|expression| templated(Some(*number), expression, in_for_each)));
+        found
+            .extend(node.config.expressions.iter().map(|expression| templated(Some(*number), expression, in_for_each)));
         let config = &plan.workflow.nodes[*number].config;
         let at = format!("/nodes/{number}/config");
         fields(&node.block.manifest.config_schema, config, at, &mut Vec::new(), *number, &mut found);

@@ -61,7 +61,14 @@ pub(super) struct End {
 
 impl Journal {
     /// For an execution of `plan` whose timeline has `seq` entries so far.
-    pub(super) fn new(store: Store, sources: Sources, execution_id: ExecutionId, plan: &Plan, seq: u64, book: PayloadBook) -> Self {
+    pub(super) fn new(
+        store: Store,
+        sources: Sources,
+        execution_id: ExecutionId,
+        plan: &Plan,
+        seq: u64,
+        book: PayloadBook,
+    ) -> Self {
         let node = |id: &NodeId| NodeProgress { id: Some(id.clone()), ..NodeProgress::default() };
         let nodes = plan.nodes.iter().map(|planned| node(&planned.id)).collect();
         let inner = Inner { seq, book, nodes, settled: 0, fractions: 0.0, progress: 0.0 };
@@ -138,7 +145,8 @@ impl Journal {
             let until = call.suspension.as_ref().map(|Suspension { resume_at, .. }| *resume_at);
             let row = inner.row(node, call, None);
             let data = until.map(|until| json!({"resumeAt": until}).into());
-            let event = inner.node_event(journal, EventKind::NodeWaiting, node, "waiting to be called again".into(), data);
+            let event =
+                inner.node_event(journal, EventKind::NodeWaiting, node, "waiting to be called again".into(), data);
             journal.store.write(vec![journal.node(row), event], Urgency::Now)
         })
     }
@@ -276,7 +284,14 @@ impl Inner {
         self.node_event(journal, EventKind::NodeProgress, node, message, Some(json!({"percent": percent}).into()))
     }
 
-    fn node_event(&mut self, journal: &Journal, kind: EventKind, node: usize, message: String, data: Option<Json>) -> Record {
+    fn node_event(
+        &mut self,
+        journal: &Journal,
+        kind: EventKind,
+        node: usize,
+        message: String,
+        data: Option<Json>,
+    ) -> Record {
         let node_id = self.nodes[node].id.clone();
         self.event(journal, kind, node_id, message, data)
     }

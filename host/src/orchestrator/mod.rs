@@ -45,12 +45,7 @@ impl Orchestrator {
     ///
     /// # Errors
     /// If the catalogue lacks the block that evaluates expressions.
-    pub fn new(
-        store: Store,
-        catalogue: Catalogue,
-        config: ExecutionConfig,
-        sources: Sources,
-    ) -> Result<Self, String> {
+    pub fn new(store: Store, catalogue: Catalogue, config: ExecutionConfig, sources: Sources) -> Result<Self, String> {
         let evaluator = Evaluator::new(&catalogue)?;
         Ok(Self { store, catalogue, evaluator, config: Arc::new(config), sources, settings: Json::empty_object() })
     }

@@ -217,7 +217,20 @@ mod tests {
         for plain in ["input", " input.a.b ", "nodes['a-b'].x", "item[0]", "input[\"a b\"][12].c", "variables._x1"] {
             assert!(Path::parse(plain).is_some(), "{plain}");
         }
-        for more in ["input.a|upper", "a.b", "input.", "input.0", "input[-1]", "input['a\\n']", "input a", "1", "", "not input", "input[a]", "input['a'"] {
+        for more in [
+            "input.a|upper",
+            "a.b",
+            "input.",
+            "input.0",
+            "input[-1]",
+            "input['a\\n']",
+            "input a",
+            "1",
+            "",
+            "not input",
+            "input[a]",
+            "input['a'",
+        ] {
             assert!(Path::parse(more).is_none(), "{more}");
         }
     }

@@ -7,7 +7,6 @@ use crate::domain::{NodeStatus, Outputs};
 #[derive(Debug)]
 pub(super) struct Progression {
     nodes: Vec<NodeState>,
-    unsettled: usize,
 }
 
 #[derive(Debug)]
@@ -43,14 +42,16 @@ impl Progression {
                 fired: Outputs::default(),
             })
             .collect();
-        Self { unsettled: nodes.len(), nodes }
+        Self { nodes }
     }
 
     /// Nodes that nothing keeps from starting, in document order: at first those without incoming edges.
     pub(super) fn startable(&self, plan: &Plan) -> Vec<usize> {
         let is_root = |node: usize| plan.nodes[node].incoming.is_empty();
         let waits = |state: &NodeState| state.status != NodeStatus::Pending || state.open_edges > 0;
-        (0..self.nodes.len()).filter(|node| !waits(&self.nodes[*node]) && (is_root(*node) || self.nodes[*node].fed)).collect()
+        (0..self.nodes.len())
+            .filter(|node| !waits(&self.nodes[*node]) && (is_root(*node) || self.nodes[*node].fed))
+            .collect()
     }
 
     /// Note that a node was started.
@@ -67,7 +68,6 @@ impl Progression {
                 continue;
             }
             self.nodes[node].status = status;
-            self.unsettled -= 1;
             for edge in plan.nodes[node].outgoing.iter().map(|edge| &plan.edges[*edge]) {
                 let live = edge.port.as_ref().is_some_and(|port| fired.get(port).is_some());
                 let target = &mut self.nodes[edge.target];
@@ -85,11 +85,6 @@ impl Progression {
             self.nodes[node].fired = fired;
         }
         consequences
-    }
-
-    /// Whether nothing is left to do.
-    pub(super) fn is_done(&self) -> bool {
-        self.unsettled == 0
     }
 
     /// Where a node stands.

@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn a_string_that_is_one_expression_yields_the_value_itself() {
-        let template = parse(&json!({"a": "{{ input.n }}", "b": "n is {{ input.n }}!", "c": [1, {"d": "plain"}]})).unwrap();
+        let template =
+            parse(&json!({"a": "{{ input.n }}", "b": "n is {{ input.n }}!", "c": [1, {"d": "plain"}]})).unwrap();
         let values = [Json::from(json!({"x": 1})), Json::from(json!("ä\"ö"))];
         assert_eq!(template.render(&values), r#"{"a":{"x":1},"b":"n is ä\"ö!","c":[1,{"d":"plain"}]}"#);
         let values = [Json::from(json!(1)), Json::from(json!([null, 2]))];
@@ -265,7 +266,10 @@ mod tests {
 
     #[test]
     fn braces_in_strings_and_maps_do_not_end_an_expression() {
-        assert_eq!(sources(&json!("{{ '}}' }}{{ {'a': {'b': 1}} }}{{ \"\\\"}}\" }}")), ["'}}'", "{'a': {'b': 1}}", "\"\\\"}}\""]);
+        assert_eq!(
+            sources(&json!("{{ '}}' }}{{ {'a': {'b': 1}} }}{{ \"\\\"}}\" }}")),
+            ["'}}'", "{'a': {'b': 1}}", "\"\\\"}}\""]
+        );
         assert_eq!(sources(&json!("{{ '{{' }}")), ["'{{'"]);
         assert_eq!(sources(&json!("{% if x %} {# no #} }} { {")), Vec::<String>::new());
     }

@@ -28,7 +28,10 @@ impl Cache {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| at(&directory, error))?;
         let metadata = fs::metadata(&directory).map_err(|error| at(&directory, error))?;
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(at(&directory, io::Error::other("belongs to another user; compiled code is not loaded from it")));
+            return Err(at(
+                &directory,
+                io::Error::other("belongs to another user; compiled code is not loaded from it"),
+            ));
         }
         if metadata.mode() & 0o077 != 0 {
             fs::set_permissions(&directory, Permissions::from_mode(0o700)).map_err(|error| at(&directory, error))?;

@@ -86,6 +86,7 @@ impl Runtime {
         let compiled = match shared.cache.load(&shared.engine, &digest) {
             Some(compiled) => compiled,
             None => {
+                tracing::info!(digest, "compiling a block; the next start finds it compiled");
                 let compiled = Compiled::from_binary(&shared.engine, bytes)
                     .map_err(|error| ComponentError::Malformed(format!("{error:#}")))?;
                 shared.cache.store(&digest, &compiled);

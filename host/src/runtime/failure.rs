@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn a_panics_message_is_found() {
-        let written = "\nthread 'main' (1) panicked at src/lib.rs:3:5:\nno such\nlead\nnote: run with `RUST_BACKTRACE=1`\n";
+        let written =
+            "\nthread 'main' (1) panicked at src/lib.rs:3:5:\nno such\nlead\nnote: run with `RUST_BACKTRACE=1`\n";
         assert_eq!(panic_message(written).as_deref(), Some("no such\nlead (src/lib.rs:3:5)"));
         assert_eq!(panic_message("all is well"), None);
     }

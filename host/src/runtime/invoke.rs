@@ -24,6 +24,7 @@ const MANIFEST_CPU: Duration = Duration::from_secs(1);
 const MANIFEST_BYTES: usize = 1 << 20;
 
 /// One call to make.
+#[expect(missing_debug_implementations, reason = "a progress sink has nothing to show")]
 pub struct CallRequest<'a> {
     /// The block.
     pub component: &'a Component,
@@ -158,7 +159,7 @@ impl Runtime {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "the generated bindings take `&String` for a type alias of `string`")]
+// The generated bindings take `&String` where the interface has a type alias of `string`.
 async fn execute(
     store: &mut Store<GuestState>,
     component: &Component,

@@ -2,6 +2,7 @@
 
 use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
 
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 struct PortTwice;
 
 impl wit::Guest for PortTwice {

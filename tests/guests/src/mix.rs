@@ -7,7 +7,7 @@ fn mix(seed: u64, value: &Value) -> u64 {
         text.bytes().fold(step(hash, 1), step)
     }
     match value {
-        Value::Array(items) => items.iter().fold(text(seed, "["), |hash, item| mix(hash, item)),
+        Value::Array(items) => items.iter().fold(text(seed, "["), mix),
         Value::Object(members) => {
             members.iter().fold(text(seed, "{"), |sum, (key, value)| sum.wrapping_add(mix(text(seed, key), value)))
         }

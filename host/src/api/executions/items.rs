@@ -61,10 +61,8 @@ impl Items {
             if self.rows.is_empty() {
                 return None;
             }
-            let shown = |row: ItemRow<Outputs>| ItemResult {
-                index: row.index,
-                result: result(row.call, fan_out.default_port),
-            };
+            let shown =
+                |row: ItemRow<Outputs>| ItemResult { index: row.index, result: result(row.call, fan_out.default_port) };
             return Some(self.rows.into_iter().map(shown).collect());
         };
         let mut rows: HashMap<usize, CallRow<Outputs>> =

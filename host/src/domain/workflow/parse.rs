@@ -42,7 +42,11 @@ fn workflow(members: &Map<String, Value>, problems: &mut Vec<Problem>) -> Workfl
     fields.known("version");
     let id = fields.text("workflowId").unwrap_or_default();
     if id.len() > 128 || id.chars().any(|c| c.is_control() || c == '/' || c == '?' || c == '#') {
-        fields.problem("workflowId", "invalid-value", "a workflow id has up to 128 bytes, and no `/`, `?`, `#` or control characters");
+        fields.problem(
+            "workflowId",
+            "invalid-value",
+            "a workflow id has up to 128 bytes, and no `/`, `?`, `#` or control characters",
+        );
     }
     let name = fields.text("name").unwrap_or_else(|| id.clone());
     let description = fields.text("description");

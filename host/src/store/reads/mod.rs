@@ -14,8 +14,8 @@ use super::columns::Columns;
 use super::dialect::{Arg, Connection, Row};
 use super::error::StoreError;
 
-pub(crate) use remembered::Remembered;
 pub use executions::{ExecutionFilter, ExecutionRow, ExecutionSummary};
+pub(crate) use remembered::Remembered;
 pub(crate) use timeline::LAST_SEQ;
 pub use workflows::{VersionRow, WorkflowFilter, WorkflowRow, WorkflowSummary};
 
