@@ -23,6 +23,7 @@ test: tools ## Run all tests
 	$(CARGO) test --workspace
 
 bench: tools ## Measure
+	$(CARGO) build --release --package blockyard
 	$(CARGO) bench --package blockyard-tests --bench bench
 
 fmt: tools ## Format the code

@@ -1,6 +1,7 @@
 //! A server that runs workflows of sandboxed WebAssembly blocks.
 //!
-//! Each module may use only those that stand below it in this list; a test in `tests/` fails otherwise.
+//! The layers, from the top: `cli`, `app`, `api`, `jobs`, `orchestrator`, `blocks`, `runtime`, `capabilities`, `events`,
+//! `store`, `domain`, `config`. Each module may use only those that stand after it; a test in `tests/` fails otherwise.
 
 pub mod api;
 pub mod app;

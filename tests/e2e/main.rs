@@ -4,6 +4,7 @@
 
 mod control;
 mod crash;
+mod durability;
 mod fan_out;
 mod misbehaving;
 mod model;

@@ -19,7 +19,7 @@ struct Compiled {
 impl Schema {
     /// Compile `schema`. References to other documents are not followed, and patterns run in linear time.
     pub(super) fn compile(schema: &Value) -> Result<Self, String> {
-        if *schema == Value::Bool(true) {
+        if welcomes_everything(schema) {
             return Ok(Self(None));
         }
         let options = jsonschema::options()
@@ -86,6 +86,17 @@ impl Compiled {
             }
             _ => error.to_string(),
         }
+    }
+}
+
+/// Whether a schema says nothing but what it is about. Checking by it would mean parsing documents for nothing.
+fn welcomes_everything(schema: &Value) -> bool {
+    const ANNOTATIONS: [&str; 8] =
+        ["$schema", "$comment", "title", "description", "default", "deprecated", "examples", "x-expression"];
+    match schema {
+        Value::Bool(welcome) => *welcome,
+        Value::Object(keywords) => keywords.keys().all(|keyword| ANNOTATIONS.contains(&keyword.as_str())),
+        _ => false,
     }
 }
 
@@ -162,6 +173,16 @@ mod tests {
         assert!(is_expression_field(&schema, &[Key("mapping"), Key("anything")]));
         assert!(!is_expression_field(&schema, &[Key("plain")]));
         assert!(!is_expression_field(&schema, &[Key("branches"), Index(0), Key("port")]));
+    }
+
+    #[test]
+    fn schemas_that_only_describe_check_nothing() {
+        for schema in [json!(true), json!({}), json!({"title": "t", "description": "d"})] {
+            assert!(Schema::compile(&schema).unwrap().is_trivial(), "{schema}");
+        }
+        for schema in [json!(false), json!({"type": "object"}), json!({"title": "t", "minimum": 1})] {
+            assert!(!Schema::compile(&schema).unwrap().is_trivial(), "{schema}");
+        }
     }
 
     #[test]

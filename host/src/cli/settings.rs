@@ -35,7 +35,7 @@ pub(super) struct Engine {
     /// Wall time that one call of a block may take, if its node does not say [default: 60000]
     #[arg(long, env = "BLOCKYARD_TIMEOUT_MS", value_name = "MS")]
     timeout_ms: Option<u64>,
-    /// Memory of one block instance [default: 268435456]
+    /// Memory of one block instance [default: 536870912]
     #[arg(long, env = "BLOCKYARD_MEMORY_BYTES", value_name = "BYTES", value_parser = at_least_one)]
     memory_bytes: Option<usize>,
     /// All that one call of a block may return [default: 16777216]

@@ -45,7 +45,7 @@ pub struct RuntimeConfig {
     pub cache_dir: Option<PathBuf>,
     /// Instances alive at once in the process. `BLOCKYARD_MAX_INSTANCES`, default 256.
     pub max_instances: u32,
-    /// Linear memory of one instance in bytes. `BLOCKYARD_MEMORY_BYTES`, default 256 MiB.
+    /// Linear memory of one instance in bytes. `BLOCKYARD_MEMORY_BYTES`, default 512 MiB.
     pub memory_bytes: usize,
     /// Time inside the guest in one call. `BLOCKYARD_CPU_MS`, default 10 s.
     pub cpu: Duration,
@@ -66,7 +66,7 @@ impl Default for RuntimeConfig {
         Self {
             cache_dir: None,
             max_instances: 256,
-            memory_bytes: 256 << 20,
+            memory_bytes: 512 << 20,
             cpu: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(3600),

@@ -1,7 +1,6 @@
 //! Submitting, waiting for, and cancelling executions.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::backlog::Backlog;
 use super::plans::{PlanError, Plans};
 use crate::config::ExecutionConfig;
 use crate::domain::{
@@ -42,8 +42,7 @@ pub(super) struct Shared {
     pub(super) owner: String,
     /// One permit an execution at work.
     pub(super) slots: Arc<Semaphore>,
-    /// Whether jobs may be waiting in the store.
-    pub(super) backlog: AtomicBool,
+    pub(super) backlog: Backlog,
     /// A job became claimable.
     pub(super) wake: Notify,
     /// An execution gave its slot back.
@@ -139,7 +138,7 @@ impl Queue {
             config,
             owner: sources.id(),
             sources,
-            backlog: AtomicBool::new(true),
+            backlog: Backlog::unknown(),
             wake: Notify::new(),
             freed: Notify::new(),
             plans: Plans::default(),
@@ -182,11 +181,8 @@ impl Queue {
         if shared.hand_over.is_cancelled() {
             return Err(SubmitError::ShuttingDown);
         }
-        let slot = if shared.backlog.load(Ordering::Acquire) {
-            None
-        } else {
-            Arc::clone(&shared.slots).try_acquire_owned().ok()
-        };
+        let free = || Arc::clone(&shared.slots).try_acquire_owned().ok();
+        let slot = if shared.backlog.is_waiting() { None } else { free() };
         let now = shared.sources.now_ms();
         let execution = new_execution(shared, &submit, now, slot.is_some());
         let urgency = if submit.waits && slot.is_some() { Urgency::RideAlong } else { Urgency::Now };
@@ -202,7 +198,7 @@ impl Queue {
         match slot {
             Some(slot) => self.begin(submit, execution, live, slot, now),
             None => {
-                shared.backlog.store(true, Ordering::Release);
+                shared.backlog.arrived();
                 let queue = self.clone();
                 // The worker can claim what is committed, not before.
                 shared.tasks.spawn(async move {

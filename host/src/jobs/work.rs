@@ -1,7 +1,6 @@
 //! Claiming jobs and seeing them through.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -76,8 +75,7 @@ impl Queue {
             {
                 slots.merge(more);
             }
-            // Cleared before the look, so that a job that comes during it sets it again.
-            shared.backlog.store(false, Ordering::Release);
+            let seen = shared.backlog.seen();
             let wanted = slots.num_permits();
             match self.claim(wanted).await {
                 Ok(claimed) => {
@@ -88,14 +86,12 @@ impl Queue {
                         self.take(job, slot);
                     }
                     drop(slots);
-                    if all {
-                        shared.backlog.store(true, Ordering::Release);
-                    } else {
+                    if !all {
+                        shared.backlog.emptied(&seen);
                         shared.wake.notified().await;
                     }
                 }
                 Err(error) => {
-                    shared.backlog.store(true, Ordering::Release);
                     drop(slots);
                     tracing::error!(%error, "jobs cannot be claimed");
                     tokio::time::sleep(wait).await;

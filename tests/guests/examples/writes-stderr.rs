@@ -10,7 +10,7 @@ impl Behaviour for WritesStderr {
     const TYPE: &'static str = "test.writes-stderr";
 
     fn act(_config: &Value, _input: Value, _context: &Context) -> Result<Outcome<Value>, Failure> {
-        for line in 0..50_000 {
+        for line in 0..5_000 {
             eprintln!("noise {line}");
         }
         panic!("after the noise");
