@@ -6,6 +6,7 @@ conformance! {
     many_writes_share_few_commits,
     a_whole_pure_run_is_one_commit,
     what_rides_along_waits_for_an_urgent_write,
+    an_urgent_write_takes_only_its_own_execution_along,
     a_flush_is_a_barrier,
     the_first_end_wins,
     the_first_end_wins_inside_a_batch,
@@ -62,6 +63,19 @@ async fn what_rides_along_waits_for_an_urgent_write(fixture: Fixture) {
     fixture.put(vec![event("e", 1, EventKind::ExecutionStarted)]).await;
     riding.await.unwrap();
     assert_eq!(fixture.store.stats().commits, 1);
+}
+
+async fn an_urgent_write_takes_only_its_own_execution_along(fixture: Fixture) {
+    let store = &fixture.store;
+    drop(store.write(vec![submit("mine")], Urgency::RideAlong));
+    let other = store.write(vec![submit("other")], Urgency::RideAlong);
+    fixture.put(vec![event("mine", 1, EventKind::ExecutionStarted)]).await;
+    assert!(store.execution(&"mine".into()).await.unwrap().is_some());
+    assert!(store.execution(&"other".into()).await.unwrap().is_none(), "it reaches the database whole, with its end");
+    store.barrier(&"other".into()).await.unwrap();
+    other.await.unwrap();
+    assert!(store.execution(&"other".into()).await.unwrap().is_some());
+    assert_eq!(store.stats().commits, 2);
 }
 
 async fn a_flush_is_a_barrier(fixture: Fixture) {
@@ -122,7 +136,9 @@ async fn a_bad_write_fails_alone(fixture: Fixture) {
     fixture.put(vec![submit("a"), submit("b")]).await;
     let before = store.write(vec![event("a", 1, EventKind::ExecutionStarted)], Urgency::RideAlong);
     let broken = store.write(vec![event("b", 1, EventKind::ExecutionStarted), bad("b")], Urgency::RideAlong);
-    let after = store.write(vec![event("a", 2, EventKind::NodeStarted)], Urgency::Now);
+    let after = store.write(vec![event("a", 2, EventKind::NodeStarted)], Urgency::RideAlong);
+    // All three in one batch.
+    store.flush().await.unwrap();
     before.await.unwrap();
     assert!(matches!(broken.await.unwrap_err(), StoreError::Database(_)));
     after.await.unwrap();
@@ -179,9 +195,9 @@ async fn events_are_told_in_the_order_of_their_positions(fixture: Fixture) {
     fixture.put(vec![submit("a"), submit("b")]).await;
     for seq in 1..=50 {
         drop(fixture.store.write(vec![event("a", seq, EventKind::NodeStarted)], Urgency::RideAlong));
-        let commit = fixture.store.write(vec![event("b", seq, EventKind::NodeStarted)], Urgency::Now);
+        drop(fixture.store.write(vec![event("b", seq, EventKind::NodeStarted)], Urgency::Now));
         if seq % 7 == 0 {
-            commit.await.unwrap();
+            fixture.store.flush().await.unwrap();
             assert_eq!(fixture.seen().len() as u64, 2 * seq, "told before the acknowledgement");
         }
     }
