@@ -19,7 +19,7 @@ demo: tools ## Build, and run the lead qualification example on a hundred leads
 	@echo "The execution and every node's result are kept in $(DEMO_DATABASE)." >&2
 
 test: tools ## Run all tests
-	$(CARGO) build --package blockyard
+	$(CARGO) build --workspace
 	$(CARGO) test --workspace
 
 bench: tools ## Measure

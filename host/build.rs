@@ -30,9 +30,14 @@ fn plugins(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| fail(&format!("{}: {error}", folder.display())));
     let mut names: Vec<String> = entries
         .flatten()
-        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .filter(|entry| is_block(&entry.path().join("Cargo.toml")))
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
     names
+}
+
+/// Whether the crate becomes a component; others in the folder are what several blocks share.
+fn is_block(manifest: &Path) -> bool {
+    fs::read_to_string(manifest).is_ok_and(|text| text.contains("\"cdylib\""))
 }

@@ -15,6 +15,40 @@ pub mod codes {
     pub const EXPRESSION_ERROR: &str = "expression-error";
     /// The block itself is at fault: a result that cannot be written, a state it cannot read back.
     pub const INTERNAL: &str = "internal";
+    /// The vendor does not accept the credential.
+    pub const UNAUTHORIZED: &str = "unauthorized";
+    /// The credential is good and does not allow this.
+    pub const FORBIDDEN: &str = "forbidden";
+    /// The account has no credit or quota left.
+    pub const QUOTA_EXCEEDED: &str = "quota-exceeded";
+    /// The vendor asks to slow down.
+    pub const RATE_LIMITED: &str = "rate-limited";
+    /// What was asked for is not there.
+    pub const NOT_FOUND: &str = "not-found";
+    /// It collides with what is there.
+    pub const CONFLICT: &str = "conflict";
+    /// The vendor, or the host, rejects the request as it stands.
+    pub const INVALID_REQUEST: &str = "invalid-request";
+    /// The request or the answer is larger than allowed.
+    pub const TOO_LARGE: &str = "too-large";
+    /// The vendor has a fault.
+    pub const UPSTREAM: &str = "upstream";
+    /// The vendor did not answer in time.
+    pub const UPSTREAM_TIMEOUT: &str = "upstream-timeout";
+    /// The vendor's answer is not what it documents.
+    pub const UNEXPECTED_RESPONSE: &str = "unexpected-response";
+    /// Name resolution, connect, TLS or a broken transfer.
+    pub const TRANSPORT: &str = "transport";
+    /// A grant or the network guard refuses the request.
+    pub const DENIED: &str = "denied";
+    /// A limit of the host is reached.
+    pub const LIMITED: &str = "limited";
+    /// No recorded exchange answers the request, in mode `demo` or `test`.
+    pub const NOT_RECORDED: &str = "not-recorded";
+    /// The operator has not granted the secret to the block.
+    pub const SECRET_NOT_GRANTED: &str = "secret-not-granted";
+    /// The secret has no value that the execution's user may use.
+    pub const SECRET_NOT_SET: &str = "secret-not-set";
 }
 
 /// A failed call: a stable code, a sentence for a person, and whether another attempt may help.

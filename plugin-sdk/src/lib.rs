@@ -78,7 +78,8 @@
 //! | [`Outcome`], [`Failure`], [`codes`] | how a call ends |
 //! | [`Context`], [`Mode`] | who runs it, which attempt, variables, settings, state |
 //! | [`RawJson`] | JSON that is handed on unparsed |
-//! | [`log`], [`progress`] | what the host offers |
+//! | [`items`] | one item or a list, each a few requests, with partial failures and waits |
+//! | [`http`], [`secrets`], [`log`], [`progress`] | what the host offers |
 //!
 //! # Features
 //!
@@ -100,6 +101,8 @@ mod export;
 #[cfg(feature = "expressions")]
 pub mod expressions;
 mod failure;
+pub mod http;
+pub mod items;
 mod json;
 pub mod log;
 mod manifest;
@@ -109,6 +112,7 @@ pub mod progress;
 #[cfg(any(feature = "conditions", feature = "expressions"))]
 pub mod scan;
 mod schema;
+pub mod secrets;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
@@ -124,7 +128,7 @@ pub use ports::{DEFAULT_PORT, Outputs, Ports};
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "block-component",
+        world: "block-component-revealing",
         pub_export_macro: true,
         export_macro_name: "export_component",
         default_bindings_module: "blockyard_sdk::__private::bindings",

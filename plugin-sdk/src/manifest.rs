@@ -47,11 +47,13 @@ struct Requirement {
     description: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     optional: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<String>,
 }
 
 impl Requirement {
     fn new(name: &str, description: &str, optional: bool) -> Self {
-        Self { name: name.to_owned(), description: description.to_owned(), optional }
+        Self { name: name.to_owned(), description: description.to_owned(), optional, example: None }
     }
 }
 
@@ -116,6 +118,16 @@ impl Manifest {
         self
     }
 
+    /// The value that a setting declared before has in the modes `demo` and `test` if the installation has none.
+    #[must_use]
+    pub fn setting_example(mut self, name: &str, value: &str) -> Self {
+        let setting = self.settings.iter_mut().find(|setting| setting.name == name);
+        if let Some(setting) = setting {
+            setting.example = Some(value.to_owned());
+        }
+        self
+    }
+
     /// A place on the network where the block wants to go.
     #[must_use]
     pub fn http(mut self, rule: HttpRule) -> Self {
@@ -148,6 +160,17 @@ impl Manifest {
     pub fn examples(&self) -> &[Example] {
         &self.examples
     }
+
+    /// The secrets declared so far.
+    pub fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(|secret| secret.name.as_str())
+    }
+
+    /// The settings declared so far that have an example value.
+    pub fn example_settings(&self) -> Map<String, Value> {
+        let settings = self.settings.iter();
+        settings.filter_map(|setting| Some((setting.name.clone(), setting.example.clone()?.into()))).collect()
+    }
 }
 
 /// The whole document for the host: a block's manifest with the schemas of its types.
@@ -171,6 +194,8 @@ pub(crate) fn manifest_json<B: Block>() -> Value {
 pub struct HttpRule {
     #[serde(flatten)]
     target: Target,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -205,13 +230,20 @@ impl HttpRule {
     }
 
     fn target(target: Target) -> Self {
-        Self { target, port: None, methods: Vec::new(), path_prefix: None, secrets: Vec::new() }
+        Self { target, scheme: None, port: None, methods: Vec::new(), path_prefix: None, secrets: Vec::new() }
     }
 
     /// Another port than 443.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
+        self
+    }
+
+    /// Plain `http` instead of `https`, which the operator has to grant as such.
+    #[must_use]
+    pub fn plain_http(mut self) -> Self {
+        self.scheme = Some("http".to_owned());
         self
     }
 
@@ -276,12 +308,17 @@ impl Example {
         self
     }
 
-    /// A recorded HTTP exchange, `{request: {method, url, body?}, response: {status, headers, body}}`, from which
-    /// the modes `demo` and `test` answer.
+    /// A recorded HTTP exchange from which the mode `demo` answers: the request `{method, url, body?}` without
+    /// credentials, and its response `{status, headers?, body? | bodyBase64?}`.
     #[must_use]
     pub fn exchange(mut self, request: Value, response: Value) -> Self {
         self.exchanges.push(json!({ "request": request, "response": response }));
         self
+    }
+
+    /// The recorded exchanges, `{request, response}` each.
+    pub fn exchanges(&self) -> &[Value] {
+        &self.exchanges
     }
 
     /// The name of the example.

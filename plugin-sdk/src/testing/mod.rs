@@ -1,12 +1,16 @@
-//! Running blocks natively, in plain `cargo test`.
+//! Running blocks natively, in plain `cargo test`: no host, no sandbox, no network.
+
+pub(crate) mod stage;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::log::Level;
 use crate::{Block, Failure, Outcome, call, manifest};
+
+pub use stage::{Host, Sent};
 
 /// A line that the block logged in this thread.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +142,8 @@ pub fn manifest_of<B: Block>() -> Value {
     manifest::manifest_json::<B>()
 }
 
-/// Runs every example of the manifest and compares all ports.
+/// Runs every example of the manifest and compares all ports. Requests are answered from the example's exchanges and
+/// from nothing else; the manifest's secrets are granted, and its settings have their example values.
 ///
 /// # Panics
 /// If one gives something else than it documents, or there are none.
@@ -146,11 +151,20 @@ pub fn check_examples<B: Block>() {
     let manifest = B::manifest();
     assert!(!manifest.examples().is_empty(), "the manifest has no examples");
     for example in manifest.examples() {
-        let ended = run::<B>(example.config(), example.input(), &Value::Object(serde_json::Map::new()));
+        let host = manifest.secret_names().fold(Host::new(), |host, name| host.secret(name));
+        let host = host.exchanges(&Value::Array(example.exchanges().to_vec()));
+        let context = json!({
+            "executionId": "example",
+            "nodeId": "example",
+            "mode": "demo",
+            "idempotencyKey": "00000000000000000000000000000000",
+            "settings": manifest.example_settings(),
+        });
+        let ended = host.run_to_end::<B>(example.config(), example.input(), &context);
         let expected = example.outputs().clone().into_iter().collect::<BTreeMap<_, _>>();
         match ended {
             Ok(Ended::Done { outputs, .. }) => assert_eq!(outputs, expected, "the example `{}`", example.name()),
-            other => panic!("the example `{}` ended with {other:?}", example.name()),
+            other => panic!("the example `{}` ended with {other:#?}", example.name()),
         }
     }
 }
