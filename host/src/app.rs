@@ -1,10 +1,14 @@
 //! Builds every part once, starts them, and shuts them down in order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::blocks::{Catalogue, RegisterError};
-use crate::config::Config;
-use crate::domain::Sources;
+use crate::capabilities::Capabilities;
+use crate::capabilities::http::{HttpClient, SystemResolver};
+use crate::capabilities::vault::{Vault, VaultError};
+use crate::config::{Config, SecretsConfig};
+use crate::domain::{BlockType, Grant, Sources};
 use crate::events::Hub;
 use crate::jobs::Queue;
 use crate::orchestrator::Orchestrator;
@@ -20,6 +24,8 @@ pub struct App {
     pub sources: Sources,
     /// The database.
     pub store: Store,
+    /// The secrets.
+    pub vault: Vault,
     /// Live events.
     pub hub: Hub,
     /// The blocks.
@@ -36,6 +42,9 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The secrets.
+    #[error("the secret store cannot be opened: {0}")]
+    Vault(#[from] VaultError),
     /// The sandbox.
     #[error("the sandbox cannot be set up: {0}")]
     Runtime(String),
@@ -45,6 +54,12 @@ pub enum StartError {
     /// A file with a block.
     #[error("{0}: {1}")]
     File(String, std::io::Error),
+    /// Outgoing HTTP.
+    #[error("outgoing HTTP cannot be set up: {0}")]
+    Http(String),
+    /// The file of grants.
+    #[error("the grants in {0}: {1}")]
+    Grants(String, String),
     /// A built-in block that others rely on.
     #[error("{0}")]
     Builtin(String),
@@ -65,17 +80,16 @@ impl App {
     /// As [`App::start`].
     pub async fn start_with(config: Config, sources: Sources) -> Result<Self, StartError> {
         let hub = Hub::default();
-        let (store, catalogue) = tokio::join!(
-            async { Store::open(&config.database, hub.on_commit()).await.map_err(StartError::from) },
-            blocks(&config, &sources),
-        );
-        let (store, catalogue) = (store?, catalogue?);
+        let store = Store::open(&config.database, hub.on_commit()).await?;
+        let vault = vault(&config, &store, &sources).await?;
+        let http = HttpClient::new(config.http.clone(), Arc::new(SystemResolver)).map_err(StartError::Http)?;
+        let catalogue = blocks(&config, &sources, Capabilities { http, vault: vault.clone() }).await?;
         let (execution, clock) = (config.execution.clone(), sources.clone());
         let orchestrator = Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), clock)
             .map_err(StartError::Builtin)?;
         let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
         queue.start().await?;
-        Ok(Self { config: Arc::new(config), sources, store, hub, catalogue, orchestrator, queue })
+        Ok(Self { config: Arc::new(config), sources, store, vault, hub, catalogue, orchestrator, queue })
     }
 
     /// Let running executions end, hand over the rest, close the database.
@@ -87,8 +101,16 @@ impl App {
     }
 }
 
-async fn blocks(config: &Config, sources: &Sources) -> Result<Catalogue, StartError> {
-    let runtime = Runtime::new(config.runtime.clone(), sources.clone());
+async fn vault(config: &Config, store: &Store, sources: &Sources) -> Result<Vault, VaultError> {
+    let secrets = SecretsConfig { key_file: config.key_file(), ..config.secrets.clone() };
+    // What is no UTF-8 is no variable of ours.
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Vault::open(store.clone(), &secrets, sources.clone(), environment).await
+}
+
+async fn blocks(config: &Config, sources: &Sources, capabilities: Capabilities) -> Result<Catalogue, StartError> {
+    let runtime = Runtime::new(config.runtime.clone(), sources.clone(), capabilities);
     let runtime = runtime.map_err(|error| StartError::Runtime(format!("{error:#}")))?;
     let catalogue = Catalogue::with_builtins(runtime).await;
     let catalogue = catalogue.map_err(|error| StartError::Block("built in".to_owned(), error))?;
@@ -97,5 +119,25 @@ async fn blocks(config: &Config, sources: &Sources) -> Result<Catalogue, StartEr
         let bytes = tokio::fs::read(path).await.map_err(|error| StartError::File(name.clone(), error))?;
         catalogue.register(bytes.into()).await.map_err(|error| StartError::Block(name, error))?;
     }
+    if let Some(path) = &config.grants_file {
+        for (block_type, grant) in grants(path).await? {
+            catalogue.set_grant(block_type, grant);
+        }
+    }
     Ok(catalogue)
+}
+
+/// Grants by block type, from a JSON file.
+async fn grants(path: &std::path::Path) -> Result<BTreeMap<BlockType, Grant>, StartError> {
+    let shown = path.display().to_string();
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| StartError::File(shown.clone(), error))?;
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    let grants: BTreeMap<BlockType, Grant> = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| StartError::Grants(shown.clone(), error.to_string()))?;
+    for (block_type, grant) in &grants {
+        if let Some((pointer, problem)) = grant.problems().first() {
+            return Err(StartError::Grants(shown, format!("/{block_type}{pointer}: {problem}")));
+        }
+    }
+    Ok(grants)
 }

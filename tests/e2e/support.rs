@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use blockyard::app::App;
 use blockyard::config::Config;
-use blockyard::domain::{Execution, Json, Mode, Outputs, UserId, Workflow, workflow};
+use blockyard::domain::{Execution, Json, Mode, Outputs, RunOptions, UserId, Workflow, workflow};
 use blockyard::jobs::{Submit, Ticket};
 use blockyard::store::NodeRow;
 use serde_json::{Map, Value};
@@ -68,15 +68,40 @@ pub(crate) struct Run<'a> {
     input: Json,
     mode: Mode,
     variables: Map<String, Value>,
+    options: RunOptions,
+    user: UserId,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(app: &'a App, document: Value, input: impl Into<Json>) -> Self {
-        Self { app, document, input: input.into(), mode: Mode::Production, variables: Map::new() }
+        Self {
+            app,
+            document,
+            input: input.into(),
+            mode: Mode::Production,
+            variables: Map::new(),
+            options: RunOptions::default(),
+            user: UserId::local(),
+        }
     }
 
     pub(crate) fn variables(mut self, variables: Value) -> Self {
         self.variables = variables.as_object().unwrap().clone();
+        self
+    }
+
+    pub(crate) fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    pub(crate) fn options(mut self, options: RunOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    pub(crate) fn user(mut self, user: &str) -> Self {
+        self.user = user.into();
         self
     }
 
@@ -90,8 +115,9 @@ impl<'a> Run<'a> {
             input: self.input,
             mode: self.mode,
             variables: self.variables,
+            options: self.options,
             metadata: Json::null(),
-            user_id: UserId::local(),
+            user_id: self.user,
             waits: true,
         };
         self.app.queue.submit(submit).unwrap()

@@ -70,7 +70,8 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Body<T> {
     }
 }
 
-async fn collect(request: Request, state: &ApiState, limit: usize) -> ApiResult<Bytes> {
+/// The whole body, which has its time and its limit.
+pub(super) async fn collect(request: Request, state: &ApiState, limit: usize) -> ApiResult<Bytes> {
     let collected = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
     let late = || ApiError::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "the body took too long to arrive");
     collected.map_err(|_| late())?.map_err(|rejection| match rejection.status() {

@@ -2,9 +2,11 @@
 //!
 //! `router.rs` is the table of contents; below it one endpoint a file, with its request and response.
 
+mod audit;
 mod blocks;
 mod body;
 mod document;
+mod exchanges;
 mod executions;
 mod extract;
 mod guard;
@@ -12,6 +14,8 @@ mod health;
 mod problem;
 mod respond;
 mod router;
+mod sealed_body;
+mod secrets;
 mod state;
 #[cfg(test)]
 mod testing;

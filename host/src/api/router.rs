@@ -7,13 +7,13 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::{ApiError, ApiResult};
-use super::{ApiState, blocks, executions, guard, health, respond, workflows};
+use super::{ApiState, audit, blocks, executions, guard, health, respond, secrets, workflows};
 
 /// Longest time for requests that neither wait nor stream.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,6 +24,8 @@ pub fn router(state: ApiState) -> Router {
         .nest("/workflows", workflows_routes())
         .nest("/executions", executions_routes())
         .nest("/blocks", blocks_routes())
+        .nest("/secrets", secrets_routes())
+        .route("/audit", get(audit::list::handle))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         // The paths that the first version had.
@@ -70,6 +72,13 @@ fn blocks_routes() -> Router<ApiState> {
         .route("/{type}", get(blocks::read::handle))
         .layer(from_fn(in_time))
         .route("/{type}/test", post(blocks::test::handle))
+}
+
+fn secrets_routes() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(secrets::list::handle))
+        .route("/{name}", put(secrets::put::handle).delete(secrets::delete::handle))
+        .layer(from_fn(in_time))
 }
 
 async fn in_time(request: Request, next: Next) -> ApiResult<Response> {

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocks::Catalogue;
+use crate::capabilities::vault::Vault;
 use crate::config::ApiConfig;
 use crate::domain::Sources;
 use crate::events::Hub;
@@ -22,6 +23,8 @@ pub struct Parts {
     pub sources: Sources,
     /// The database.
     pub store: Store,
+    /// The secrets.
+    pub vault: Vault,
     /// Live events.
     pub hub: Hub,
     /// The blocks.

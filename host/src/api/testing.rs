@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -10,13 +12,19 @@ use tower::ServiceExt as _;
 
 use super::{ApiState, Parts, router};
 use crate::blocks::Catalogue;
-use crate::config::{ApiConfig, DatabaseConfig, ExecutionConfig, RuntimeConfig};
+use crate::capabilities::Capabilities;
+use crate::capabilities::http::{HttpClient, SystemResolver};
+use crate::capabilities::vault::Vault;
+use crate::config::{ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, RuntimeConfig, SecretsConfig};
 use crate::domain::Sources;
 use crate::events::Hub;
 use crate::jobs::Queue;
 use crate::orchestrator::Orchestrator;
 use crate::runtime::Runtime;
 use crate::store::Store;
+
+/// The one secret that comes from the environment, `hunter`.
+pub(super) const ENVIRONMENT_SECRET: &str = "canary-environment";
 
 /// A server without a socket.
 pub(super) struct Server {
@@ -69,13 +77,18 @@ impl Server {
         let store = Store::open(&database, hub.on_commit()).await.unwrap();
         let cache_dir = std::env::temp_dir().join(format!("blockyard-tests-{}", rustix::process::geteuid().as_raw()));
         let runtime = RuntimeConfig { cache_dir: Some(cache_dir), max_instances: 16, ..RuntimeConfig::default() };
-        let catalogue = Catalogue::with_builtins(Runtime::new(runtime, sources.clone()).unwrap()).await.unwrap();
+        let environment = [("HUNTER_API_KEY".to_owned(), ENVIRONMENT_SECRET.to_owned())].into_iter();
+        let vault = Vault::open(store.clone(), &SecretsConfig::default(), sources.clone(), environment).await.unwrap();
+        let http = HttpClient::new(HttpConfig::default(), Arc::new(SystemResolver)).unwrap();
+        let capabilities = Capabilities { http, vault: vault.clone() };
+        let runtime = Runtime::new(runtime, sources.clone(), capabilities).unwrap();
+        let catalogue = Catalogue::with_builtins(runtime).await.unwrap();
         let execution = ExecutionConfig::default();
         let orchestrator =
             Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), sources.clone()).unwrap();
         let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
         queue.start().await.unwrap();
-        let state = ApiState::new(Parts { config, sources, store, hub, catalogue, orchestrator, queue });
+        let state = ApiState::new(Parts { config, sources, store, vault, hub, catalogue, orchestrator, queue });
         Self::of(state.clone(), router(state))
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Block, Progress};
+use super::{Block, CallAccess, Progress};
 use crate::capabilities::Identity;
 use crate::domain::{CallError, Json, Mode, Problem};
 use crate::runtime::{CallFailure, CallLimits, CallReport, CallRequest, code};
@@ -51,15 +51,17 @@ pub struct Call<'a> {
     pub input: &'a Json,
     /// What the block is told.
     pub context: CallContext<'a>,
-    /// What it may use.
+    /// How much it may use.
     pub limits: CallLimits,
+    /// Its secrets, and what answers it.
+    pub access: CallAccess<'a>,
 }
 
 impl Block {
     /// Check and call. Dropping the future stops the guest.
     pub async fn call(&self, call: Call<'_>, progress: Progress) -> CallReport {
         if let Err(failure) = self.check(&call) {
-            return CallReport { result: Err(failure), logs: Vec::new(), logs_dropped: 0 };
+            return CallReport::failed(failure);
         }
         let context = Json::encode(&call.context);
         let identity = Identity {
@@ -74,6 +76,7 @@ impl Block {
             input: call.input.as_str().to_owned(),
             context: context.as_str().to_owned(),
             limits: call.limits,
+            access: self.access(call.access, call.config, call.context.mode, call.context.user_id),
             identity,
             progress,
         };

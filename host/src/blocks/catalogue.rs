@@ -8,10 +8,11 @@ use jsonschema::Validator;
 use semver::Version;
 use serde_json::Value;
 
+use super::access::{self, Grants, Settings};
 use super::schema::Schema;
 use super::{Block, builtin};
 use crate::domain::block::Pin;
-use crate::domain::{BlockRef, BlockType, Manifest};
+use crate::domain::{BlockRef, BlockType, Grant, Manifest};
 use crate::runtime::{CallFailure, Component, ComponentError, Runtime};
 
 /// Every block that this process can call.
@@ -20,6 +21,7 @@ pub struct Catalogue {
     runtime: Runtime,
     types: Arc<RwLock<BTreeMap<BlockType, Versions>>>,
     generation: Arc<AtomicU64>,
+    grants: Grants,
 }
 
 /// The versions of one type.
@@ -70,9 +72,13 @@ impl Catalogue {
     /// # Errors
     /// If one does not load, which a test rules out.
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
-        let catalogue = Self { runtime, types: Arc::default(), generation: Arc::default() };
+        let catalogue = Self { runtime, types: Arc::default(), generation: Arc::default(), grants: Grants::default() };
         let loads = builtin::COMPONENTS.iter().map(|(_, bytes)| catalogue.register(bytes::Bytes::from_static(bytes)));
-        futures::future::try_join_all(loads).await?;
+        for block in futures::future::try_join_all(loads).await? {
+            let settings = catalogue.runtime.capabilities().vault.settings();
+            let grant = || Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned());
+            catalogue.grants.set_default(&block.manifest.block_type, grant);
+        }
         Ok(catalogue)
     }
 
@@ -114,8 +120,21 @@ impl Catalogue {
             input_schema: schema("inputSchema", &manifest.input_schema)?,
             runtime: self.runtime.clone(),
             component,
+            grants: self.grants.clone(),
+            settings: Settings::new(&manifest.settings, self.runtime.capabilities().vault.settings()),
+            recorded: access::recorded(&manifest).map_err(invalid)?,
             manifest,
         })
+    }
+
+    /// What the operator allows a block type.
+    pub fn grant(&self, block_type: &BlockType) -> Arc<Grant> {
+        self.grants.of(block_type)
+    }
+
+    /// Allow a block type this and nothing else, from its next call on.
+    pub fn set_grant(&self, block_type: BlockType, grant: Grant) {
+        self.grants.set(block_type, grant);
     }
 
     /// Grows with every change of what a reference without a digest may mean.

@@ -1,5 +1,6 @@
 //! The blocks that workflows can use: what they say of themselves, their versions, and how they are called.
 
+mod access;
 pub mod builtin;
 mod call;
 mod catalogue;
@@ -7,14 +8,18 @@ mod schema;
 
 use std::sync::Arc;
 
+use blockyard_replay::Exchange;
+
 use crate::capabilities::ProgressSink;
 use crate::domain::{Manifest, Problem};
 use crate::runtime::{CallLimits, Component, Runtime};
 
+pub use access::{CallAccess, shared};
 pub use call::{Call, CallContext};
 pub use catalogue::{Catalogue, RegisterError, ResolveError, Versions};
 pub use schema::{PathSegment, is_expression_field};
 
+use access::{Grants, Settings};
 use schema::Schema;
 
 /// One version of a block, ready to be called.
@@ -25,6 +30,10 @@ pub struct Block {
     config_schema: Schema,
     input_schema: Schema,
     runtime: Runtime,
+    grants: Grants,
+    settings: Settings,
+    /// The exchanges of its examples.
+    recorded: Vec<Exchange>,
 }
 
 impl Block {

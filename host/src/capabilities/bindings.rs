@@ -2,10 +2,12 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "blockyard:block/block-component",
+    world: "blockyard:block/block-component-revealing",
     imports: {
-        "blockyard:block/http.send": async,
-        "blockyard:block/http.send-all": async,
+        "blockyard:block/http.send": async | trappable,
+        "blockyard:block/http.send-all": async | trappable,
+        "blockyard:block/secrets.get": async | trappable,
+        "blockyard:block/secrets-reveal.reveal": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -47,7 +47,13 @@ pub(super) fn cut(text: &mut String, max_bytes: usize) {
 }
 
 impl Host for CallState {
-    fn log(&mut self, level: Level, message: String, fields: Option<String>) -> wasmtime::Result<()> {
+    fn log(&mut self, level: Level, mut message: String, mut fields: Option<String>) -> wasmtime::Result<()> {
+        if let Some(scrubber) = self.secrets.scrubber() {
+            scrubber.text(&mut message);
+            if let Some(fields) = &mut fields {
+                scrubber.json(fields);
+            }
+        }
         let name = match level {
             Level::Trace => "trace",
             Level::Debug => "debug",

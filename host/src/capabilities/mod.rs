@@ -5,18 +5,20 @@
 //! itself (see [`stdio`]).
 
 pub mod bindings;
-mod http;
+pub mod http;
 mod log;
 mod progress;
-mod secrets;
+pub mod secrets;
 pub mod stdio;
+pub mod vault;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::domain::Sources;
+use crate::domain::{BlockType, Mode, Sources, UserId};
 
 pub use log::LogBuffer;
 pub use progress::{ProgressSink, ProgressView};
@@ -32,10 +34,64 @@ pub struct Identity {
     pub block: String,
 }
 
+/// What lives as long as the process and every call shares. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// Outgoing requests.
+    pub http: http::HttpClient,
+    /// Secrets.
+    pub vault: vault::Vault,
+}
+
+/// What one call may use, and how.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Whether it may talk to the network.
+    pub mode: Mode,
+    /// Whose secrets it may use.
+    pub user: UserId,
+    /// Which block it is.
+    pub block: BlockType,
+    /// Where it may go.
+    pub policy: http::Policy,
+    /// Names of stored secrets by the names that the block asks by, where they differ.
+    pub slots: BTreeMap<String, String>,
+    /// Secrets whose text it may see.
+    pub reveal: Vec<String>,
+    /// Answers it instead of the network; always there outside of production.
+    pub replay: Option<http::SharedReplay>,
+    /// Whether its exchanges are kept.
+    pub record: bool,
+}
+
+impl Access {
+    /// To nothing.
+    pub fn none(block: BlockType) -> Self {
+        Self {
+            mode: Mode::Production,
+            user: UserId::local(),
+            block,
+            policy: http::Policy::default(),
+            slots: BTreeMap::new(),
+            reveal: Vec::new(),
+            replay: None,
+            record: false,
+        }
+    }
+}
+
 /// Everything the host keeps for one running call.
 pub struct CallState {
     pub(crate) identity: Identity,
     pub(crate) sources: Sources,
+    capabilities: Capabilities,
+    access: Access,
+    /// Secrets it took.
+    pub secrets: secrets::SecretsView,
+    /// Exchanges it had.
+    pub recorder: http::Recorder,
+    /// How many requests it sent.
+    requests: usize,
     /// Lines logged so far.
     pub log: LogBuffer,
     /// How far the call says it is.
@@ -48,7 +104,14 @@ pub struct CallState {
 
 impl CallState {
     /// State for a call that is about to start.
-    pub fn new(identity: Identity, sources: Sources, log: LogBuffer, sink: Option<Arc<dyn ProgressSink>>) -> Self {
+    pub fn new(
+        identity: Identity,
+        sources: Sources,
+        capabilities: Capabilities,
+        access: Access,
+        log: LogBuffer,
+        sink: Option<Arc<dyn ProgressSink>>,
+    ) -> Self {
         let output = stdio::Tail::new(stdio::TAIL_BYTES);
         let wasi = WasiCtx::builder()
             .stdout(output.clone())
@@ -58,7 +121,20 @@ impl CallState {
             .allow_ip_name_lookup(false)
             .build();
         let progress = ProgressView::new(sink);
-        Self { identity, sources, log, progress, output, table: ResourceTable::new(), wasi }
+        Self {
+            identity,
+            sources,
+            capabilities,
+            access,
+            secrets: secrets::SecretsView::default(),
+            recorder: http::Recorder::default(),
+            requests: 0,
+            log,
+            progress,
+            output,
+            table: ResourceTable::new(),
+            wasi,
+        }
     }
 }
 
@@ -93,6 +169,7 @@ pub fn add_to_linker<T: HasCall + WasiView>(linker: &mut Linker<T>) -> wasmtime:
     block::log::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
     block::progress::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
     block::secrets::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
+    block::secrets_reveal::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
     block::http::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())
 }
 
@@ -102,5 +179,6 @@ pub const OFFERED: &[&str] = &[
     "blockyard:block/log",
     "blockyard:block/progress",
     "blockyard:block/secrets",
+    "blockyard:block/secrets-reveal",
     "blockyard:block/http",
 ];

@@ -44,6 +44,9 @@ impl std::fmt::Debug for ProgressView {
 
 impl Host for CallState {
     fn report(&mut self, percent: f32, mut message: String) -> wasmtime::Result<()> {
+        if let Some(scrubber) = self.secrets.scrubber() {
+            scrubber.text(&mut message);
+        }
         cut(&mut message, MESSAGE_BYTES);
         if let Some(percent) = self.progress.advance(percent)
             && let Some(sink) = &self.progress.sink

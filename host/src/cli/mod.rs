@@ -1,6 +1,7 @@
 //! The command line.
 
 mod files;
+mod http;
 mod layout;
 mod logging;
 mod progress;

@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::settings::Engine;
 use super::{FAILED, USAGE, Usage, files, layout, report};
 use crate::app::App;
-use crate::domain::{Execution, ExecutionStatus, Json, Mode, Report, UserId};
+use crate::domain::{Execution, ExecutionStatus, Json, Mode, Report, RunOptions, UserId};
 use crate::jobs::{Submit, Ticket};
 use crate::orchestrator::Plan;
 
@@ -85,6 +85,7 @@ impl Run {
             variables,
             metadata: Json::null(),
             user_id: UserId::local(),
+            options: RunOptions::default(),
             waits: true,
         })?;
         let events = app.hub.follow(app.store.clone(), ticket.execution_id.clone(), 0, false);

@@ -118,6 +118,7 @@ fn parts(app: &App) -> Parts {
         config: app.config.api.clone(),
         sources: app.sources.clone(),
         store: app.store.clone(),
+        vault: app.vault.clone(),
         hub: app.hub.clone(),
         catalogue: app.catalogue.clone(),
         orchestrator: app.orchestrator.clone(),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use zeroize::Zeroizing;
 
-use crate::config::{Config, Synchronous};
+use crate::config::{Config, SecretsConfig, Synchronous};
 
 /// How workflows are run.
 #[derive(Debug, Args)]
@@ -41,6 +42,15 @@ pub(super) struct Engine {
     /// All that one call of a block may return [default: 16777216]
     #[arg(long, env = "BLOCKYARD_OUTPUT_BYTES", value_name = "BYTES", value_parser = at_least_one)]
     output_bytes: Option<usize>,
+    /// Where the master key of the stored secrets is kept, made at the first start [default: beside the database].
+    /// `BLOCKYARD_MASTER_KEY` gives the key itself
+    #[arg(long, env = "BLOCKYARD_MASTER_KEY_FILE", value_name = "FILE")]
+    master_key_file: Option<PathBuf>,
+    /// What blocks may do: a JSON object of grants by block type, in place of those that built-in blocks come with
+    #[arg(long, env = "BLOCKYARD_GRANTS", value_name = "FILE")]
+    grants: Option<PathBuf>,
+    #[command(flatten)]
+    http: super::http::Http,
     /// How long shutdown waits for running executions [default: 10000]
     #[arg(long, env = "BLOCKYARD_SHUTDOWN_MS", value_name = "MS")]
     shutdown_ms: Option<u64>,
@@ -52,7 +62,7 @@ enum SynchronousArg {
     Normal,
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(number) => Ok(number),
@@ -83,7 +93,25 @@ impl Engine {
         set(&mut execution.execution_concurrency, self.execution_concurrency);
         set(&mut execution.node_concurrency, self.node_concurrency);
         set(&mut execution.shutdown_grace, self.shutdown_ms.map(Duration::from_millis));
+        config.secrets = self.secrets();
+        config.grants_file = self.grants.clone().filter(|path| !path.as_os_str().is_empty());
+        self.http.apply(&mut config.http);
         config
+    }
+
+    /// Keys come from variables alone: flags show in lists of processes.
+    fn secrets(&self) -> SecretsConfig {
+        let variable = |name: &str| {
+            let value = Zeroizing::new(std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned());
+            (!value.trim().is_empty()).then_some(value)
+        };
+        let previous = variable("BLOCKYARD_MASTER_KEY_PREVIOUS").unwrap_or_default();
+        let previous = previous.split(',').map(str::trim).filter(|key| !key.is_empty());
+        SecretsConfig {
+            master_key: variable("BLOCKYARD_MASTER_KEY"),
+            previous_keys: previous.map(|key| Zeroizing::new(key.to_owned())).collect(),
+            key_file: self.master_key_file.clone().filter(|path| !path.as_os_str().is_empty()),
+        }
     }
 }
 

@@ -1,8 +1,13 @@
 //! Settings, one struct an area. The command line fills them in; defaults are stated here.
 
+mod secrets;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use secrets::SecretsConfig;
 
 /// When SQLite considers a commit done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +40,15 @@ impl Default for DatabaseConfig {
             flush_interval: Duration::from_millis(20),
             synchronous: Synchronous::Full,
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// The database's file; `None` if it is kept in memory, or the URL names no file.
+    pub fn path(&self) -> Option<PathBuf> {
+        let location = self.url.strip_prefix("sqlite:")?;
+        let path = location.strip_prefix("//").unwrap_or(location);
+        (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
     }
 }
 
@@ -73,6 +87,73 @@ impl Default for RuntimeConfig {
             output_bytes: 16 << 20,
             log_lines: 100,
             log_line_bytes: 8 << 10,
+        }
+    }
+}
+
+/// A URL prefix that is mapped to another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    /// Compared segment by segment with what a block asks for.
+    pub from: String,
+    /// What stands in its place.
+    pub to: String,
+}
+
+/// Outgoing HTTP of blocks.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Requests in flight in the process. `BLOCKYARD_HTTP_IN_FLIGHT`, default 256.
+    pub in_flight: usize,
+    /// Requests in flight of all calls of one block. `BLOCKYARD_HTTP_IN_FLIGHT_PER_BLOCK`, default 64.
+    pub in_flight_per_block: usize,
+    /// Requests in flight of one call. Default 16.
+    pub in_flight_per_call: usize,
+    /// Requests that one call may send. `BLOCKYARD_HTTP_REQUESTS_PER_CALL`, default 1,000.
+    pub requests_per_call: usize,
+    /// Requests a second to one host, 0 for no limit. `BLOCKYARD_HTTP_RATE_PER_HOST`, default 50.
+    pub rate_per_host: f64,
+    /// The same for hosts of their own. `BLOCKYARD_HTTP_RATES`, default none.
+    pub rates: BTreeMap<String, f64>,
+    /// Until a connection stands, TLS included. Default 10 s.
+    pub connect_timeout: Duration,
+    /// From then until the first byte of the answer. Default 330 s: some vendors run jobs while the caller waits.
+    pub first_byte_timeout: Duration,
+    /// A whole exchange, if the block does not say. Default 60 s.
+    pub timeout: Duration,
+    /// A whole exchange, whatever the block says. Default 360 s.
+    pub max_timeout: Duration,
+    /// Largest body of a request, and of an answer before and after decompression, in bytes.
+    /// `BLOCKYARD_HTTP_BODY_BYTES`, default 16 MiB.
+    pub body_bytes: usize,
+    /// All bodies in flight in the process, in bytes. `BLOCKYARD_HTTP_BYTES_IN_FLIGHT`, default 256 MiB.
+    pub bytes_in_flight: usize,
+    /// `http.rewrite`. `BLOCKYARD_HTTP_REWRITE`, default none.
+    pub rewrites: Vec<Rewrite>,
+    /// Certificates to trust besides the public ones, as PEM. `BLOCKYARD_HTTP_CA_FILE`, default none.
+    pub ca_file: Option<PathBuf>,
+    /// Bytes of exchanges that one call records. Default 8 MiB.
+    pub recorded_bytes: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            in_flight: 256,
+            in_flight_per_block: 64,
+            in_flight_per_call: 16,
+            requests_per_call: 1_000,
+            rate_per_host: 50.0,
+            rates: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(330),
+            timeout: Duration::from_secs(60),
+            max_timeout: Duration::from_secs(360),
+            body_bytes: 16 << 20,
+            bytes_in_flight: 256 << 20,
+            rewrites: Vec::new(),
+            ca_file: None,
+            recorded_bytes: 8 << 20,
         }
     }
 }
@@ -141,10 +222,44 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The sandbox.
     pub runtime: RuntimeConfig,
+    /// Outgoing HTTP.
+    pub http: HttpConfig,
     /// Running workflows.
     pub execution: ExecutionConfig,
+    /// The secret store.
+    pub secrets: SecretsConfig,
     /// The HTTP API.
     pub api: ApiConfig,
     /// Components loaded at start beside the built-in ones. `BLOCKYARD_BLOCKS`, default none.
     pub extra_blocks: Vec<PathBuf>,
+    /// A JSON object of grants by block type, in place of those that built-in blocks come with and others lack.
+    /// `BLOCKYARD_GRANTS`, default none.
+    pub grants_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Where the master key is kept: where [`SecretsConfig`] says, else beside the database. `None` if the database is
+    /// in memory, which its key then shares.
+    pub fn key_file(&self) -> Option<PathBuf> {
+        let mut beside = self.database.path()?.into_os_string();
+        beside.push(".key");
+        Some(self.secrets.key_file.clone().unwrap_or_else(|| beside.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_stands_beside_its_database() {
+        let file = |url: &str, key_file: Option<&str>| {
+            let database = DatabaseConfig { url: url.to_owned(), ..DatabaseConfig::default() };
+            let secrets = SecretsConfig { key_file: key_file.map(PathBuf::from), ..SecretsConfig::default() };
+            Config { database, secrets, ..Config::default() }.key_file()
+        };
+        assert_eq!(file("sqlite://a/b.db", None), Some("a/b.db.key".into()));
+        assert_eq!(file("sqlite:///b.db", Some("/k")), Some("/k".into()));
+        assert_eq!(file("sqlite::memory:", Some("/k")), None);
+    }
 }

@@ -13,6 +13,11 @@ use serde_json::Value;
 pub struct BlockType(std::sync::Arc<str>);
 
 impl BlockType {
+    /// Of a component that was not asked yet what it is.
+    pub fn unknown() -> Self {
+        Self("unknown.block".into())
+    }
+
     /// The type as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -161,11 +166,14 @@ pub struct Slot {
     /// Whether the block works without it.
     #[serde(default)]
     pub optional: bool,
+    /// Of a setting: its value outside of production where the installation has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
 }
 
-/// Where a block wants to go.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Where a block wants to go, or may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpRule {
     /// A host name, or `*.example.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,7 +181,10 @@ pub struct HttpRule {
     /// `config:/baseUrl` or `setting:supabaseUrl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_from: Option<String>,
-    /// 443 if absent.
+    /// `https` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// The scheme's own if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// All if absent.

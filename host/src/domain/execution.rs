@@ -41,6 +41,24 @@ impl std::str::FromStr for Mode {
     }
 }
 
+/// What an execution is asked besides its input.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
+    /// Whether HTTP exchanges are kept with the results.
+    pub record: bool,
+    /// Recorded exchanges that mode `test` answers from: a JSON list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchanges: Option<Json>,
+}
+
+impl RunOptions {
+    /// Whether nothing is asked.
+    pub fn is_default(&self) -> bool {
+        !self.record && self.exchanges.is_none()
+    }
+}
+
 /// The state of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

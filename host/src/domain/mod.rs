@@ -1,22 +1,28 @@
 //! Plain types that every layer shares. No IO and no framework lives here.
 
+pub mod audit;
 pub mod block;
 pub mod event;
 pub mod execution;
+pub mod grant;
 pub mod ids;
 pub mod job;
 pub mod json;
 pub mod node;
 pub mod problem;
+pub mod secret;
 pub mod sources;
 pub mod workflow;
 
+pub use audit::AuditEntry;
 pub use block::{BlockRef, BlockType, Manifest};
 pub use event::{Event, EventKind, TimelineEntry};
-pub use execution::{Execution, ExecutionError, ExecutionStatus, Mode};
+pub use execution::{Execution, ExecutionError, ExecutionStatus, Mode, RunOptions};
+pub use grant::Grant;
 pub use ids::{ExecutionId, JobId, NodeId, UserId};
 pub use json::Json;
 pub use node::{CallError, CallResult, LogLine, NodeStatus, Outputs};
 pub use problem::{Problem, Report};
+pub use secret::{NewSecret, Owner, SecretInfo, SecretName, SecretSource, SecretText};
 pub use sources::Sources;
 pub use workflow::Workflow;

@@ -173,6 +173,9 @@ pub struct CallResult {
     pub logs: Vec<LogLine>,
     /// Lines past the limit.
     pub logs_dropped: u64,
+    /// The HTTP exchanges that it was asked to record: a list of `{request, response}` without secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchanges: Option<Json>,
     /// For `forEach`: the result of each item, in item order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<ItemResult>>,
@@ -204,6 +207,7 @@ impl CallResult {
             metadata: Json::null(),
             logs: Vec::new(),
             logs_dropped: 0,
+            exchanges: None,
             items: None,
         }
     }

@@ -13,7 +13,7 @@ use super::backlog::Backlog;
 use super::plans::{PlanError, Plans};
 use crate::config::ExecutionConfig;
 use crate::domain::{
-    EventKind, Execution, ExecutionId, ExecutionStatus, JobId, Json, Mode, Sources, TimelineEntry, UserId,
+    EventKind, Execution, ExecutionId, ExecutionStatus, JobId, Json, Mode, RunOptions, Sources, TimelineEntry, UserId,
 };
 use crate::orchestrator::{Orchestrator, Plan, Start, Stops, merged_variables};
 use crate::store::{CancelOutcome, Claim, ExecutionRow, Record, Store, StoreError, Submission, Urgency};
@@ -77,6 +77,8 @@ pub struct Submit {
     pub metadata: Json,
     /// Who starts it.
     pub user_id: UserId,
+    /// What else is asked of it.
+    pub options: RunOptions,
     /// Whether the caller waits for the end. Then the submission is committed with it, at the latest.
     pub waits: bool,
 }
@@ -221,6 +223,7 @@ impl Queue {
             variables,
             user_id: submit.user_id,
             started_at: now,
+            options: submit.options,
         };
         self.spawn(start, execution, live, slot, false);
     }
@@ -339,6 +342,7 @@ fn records(shared: &Shared, submit: &Submit, execution: &Execution, claimed: boo
         mode: submit.mode,
         variables: Json::from(Value::Object(submit.variables.clone())),
         metadata: submit.metadata.clone(),
+        options: submit.options.clone(),
         input: submit.input.clone(),
         queue: QUEUE.to_owned(),
         priority: 0,

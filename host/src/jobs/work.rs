@@ -150,6 +150,7 @@ impl Queue {
         let start = Start {
             execution_id: execution.execution_id.clone(),
             variables: merged_variables(&plan.workflow.variables, &given),
+            options: row.options.clone(),
             plan,
             input: execution.input.clone(),
             mode: execution.mode,

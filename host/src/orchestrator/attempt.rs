@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use super::plan::PlanNode;
 use super::retry;
 use super::run::Run;
-use crate::blocks::{Call, CallContext};
+use crate::blocks::{Call, CallAccess, CallContext};
 use crate::capabilities::ProgressSink;
-use crate::domain::{CallError, Json, LogLine, NodeStatus, Outputs};
+use crate::capabilities::http::SharedReplay;
+use crate::domain::{CallError, Json, LogLine, Mode, NodeStatus, Outputs};
 use crate::runtime::{CallFailure, Finished};
 use crate::store::{CallRow, StoreError, Suspension};
 
@@ -40,14 +41,19 @@ pub(super) struct Attempts<'a> {
 impl Attempts<'_> {
     /// Call until it is done or fails for good. Dropping the future stops the guest.
     pub(super) async fn run<O: Observer>(&self, observer: &O) -> Result<CallRow<Outputs>, StoreError> {
-        let sources = &self.run.sources;
+        let run = self.run;
+        let sources = &run.sources;
         let mut row = CallRow::new(NodeStatus::Running);
         row.start_time = Some(self.recorded.and_then(|call| call.start_time).unwrap_or_else(|| sources.now_ms()));
         let mut suspension = None;
+        // One place in what was recorded for all attempts and all that follows a suspension.
+        let demo = (run.mode == Mode::Demo && !self.node.block.manifest.is_pure()).then(|| self.node.block.demo());
+        let replay = demo.or_else(|| run.replay.clone());
         if let Some(recorded) = self.recorded {
             row.retry_count = recorded.retry_count;
             row.logs.clone_from(&recorded.logs);
             row.logs_dropped = recorded.logs_dropped;
+            row.exchanges.clone_from(&recorded.exchanges);
             suspension.clone_from(&recorded.suspension);
         }
         loop {
@@ -59,7 +65,7 @@ impl Attempts<'_> {
                     Some(state)
                 }
             };
-            match self.call(&mut row, state.as_ref()).await {
+            match self.call(&mut row, state.as_ref(), replay.as_ref()).await {
                 Ok(Finished::Done { outputs, metadata }) => {
                     row.status = NodeStatus::Completed;
                     row.outputs = outputs;
@@ -91,7 +97,12 @@ impl Attempts<'_> {
         Ok(row)
     }
 
-    async fn call(&self, row: &mut CallRow<Outputs>, state: Option<&Json>) -> Result<Finished, CallFailure> {
+    async fn call(
+        &self,
+        row: &mut CallRow<Outputs>,
+        state: Option<&Json>,
+        replay: Option<&SharedReplay>,
+    ) -> Result<Finished, CallFailure> {
         let (run, node) = (self.run, self.node);
         let key = idempotency_key(run.execution_id.as_str(), node.id.as_str(), self.item);
         let context = CallContext {
@@ -104,7 +115,7 @@ impl Attempts<'_> {
             user_id: run.user_id.as_str(),
             idempotency_key: &key,
             variables: &run.variables,
-            settings: &run.settings,
+            settings: node.block.settings(run.mode),
             state,
         };
         let call = Call {
@@ -114,9 +125,11 @@ impl Attempts<'_> {
             input: self.input,
             context,
             limits: node.limits,
+            access: CallAccess { slots: Some(&node.secrets), replay: replay.cloned(), record: run.record },
         };
         let report = node.block.call(call, self.progress.clone()).await;
         row.logs_dropped += report.logs_dropped + keep_logs(&mut row.logs, report.logs, node.limits.log_lines);
+        keep_exchanges(&mut row.exchanges, report.exchanges);
         report.result
     }
 }
@@ -130,6 +143,18 @@ pub(super) fn keep_logs(kept: &mut Vec<LogLine>, mut lines: Vec<LogLine>, limit:
     excess as u64
 }
 
+/// The exchanges of all calls together; those of earlier ones come first.
+pub(super) fn keep_exchanges(kept: &mut Option<Json>, new: Option<Json>) {
+    let Some(new) = new else { return };
+    let earlier = kept.as_ref().and_then(|kept| kept.decode::<Vec<Json>>().ok()).unwrap_or_default();
+    if earlier.is_empty() {
+        *kept = Some(new);
+    } else {
+        let later: Vec<Json> = new.decode().unwrap_or_default();
+        *kept = Some(Json::encode(&earlier.into_iter().chain(later).collect::<Vec<_>>()));
+    }
+}
+
 fn waiting_row(row: &CallRow<Outputs>, suspension: Suspension) -> CallRow {
     CallRow {
         logs: row.logs.clone(),
@@ -137,6 +162,7 @@ fn waiting_row(row: &CallRow<Outputs>, suspension: Suspension) -> CallRow {
         retry_count: row.retry_count,
         start_time: row.start_time,
         suspension: Some(suspension),
+        exchanges: row.exchanges.clone(),
         ..CallRow::new(NodeStatus::Waiting)
     }
 }

@@ -185,6 +185,11 @@ impl<'a> Compiler<'a> {
         let config = self.keep(parsed)?;
         let templated: Vec<&str> = config.expressions.iter().map(|expression| expression.pointer.as_str()).collect();
         self.errors.extend(block.check_partial_config(&node.config, &format!("{at}/config"), &templated));
+        for slot in node.secrets.keys().filter(|slot| !block.manifest.secrets.iter().any(|known| known.name == **slot))
+        {
+            let message = format!("block `{}` asks for no secret `{slot}`", block.manifest.block_type);
+            self.errors.push(Problem::new(pointer(&format!("{at}/secrets"), slot), "unknown-secret", message));
+        }
         let for_each = match (&node.for_each, items) {
             (Some(settings), Some(items)) => Some(PlanForEach { items: items?, settings: settings.clone() }),
             _ => None,
@@ -200,6 +205,7 @@ impl<'a> Compiler<'a> {
             on_error: node.on_error,
             limits: block.limits(node.timeout_ms),
             has_effects: !block.manifest.is_pure(),
+            secrets: node.secrets.clone(),
             incoming: Vec::new(),
             outgoing: Vec::new(),
             block,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::path::{self, Lookup};
 use super::template::{Expression, Template};
-use crate::blocks::{Block, Call, CallContext, Catalogue};
+use crate::blocks::{Block, Call, CallAccess, CallContext, Catalogue};
 use crate::domain::{BlockRef, CallError, Json, Mode};
 use crate::runtime::{CallFailure, Finished, code};
 
@@ -127,7 +127,15 @@ impl Evaluator {
             state: None,
         };
         let limits = self.block.limits(None);
-        let call = Call { config, config_checked: true, ports: &self.ports, input, context, limits };
+        let call = Call {
+            config,
+            config_checked: true,
+            ports: &self.ports,
+            input,
+            context,
+            limits,
+            access: CallAccess::default(),
+        };
         match self.block.call(call, None).await.result {
             Ok(Finished::Done { outputs, .. }) => Ok(outputs.output(self.block.manifest.default_port())),
             Ok(Finished::Suspended { .. }) => Err(unexpected("a suspension")),

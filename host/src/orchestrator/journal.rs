@@ -276,6 +276,7 @@ impl Inner {
             start_time: call.start_time,
             end_time: call.end_time,
             suspension: call.suspension,
+            exchanges: call.exchanges,
         }
     }
 

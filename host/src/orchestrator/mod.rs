@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::blocks::Catalogue;
 use crate::config::ExecutionConfig;
-use crate::domain::{Json, Sources};
+use crate::domain::Sources;
 use crate::store::Store;
 
 pub use compile::{Pins, merged_variables};
@@ -37,7 +37,6 @@ pub struct Orchestrator {
     evaluator: Evaluator,
     config: Arc<ExecutionConfig>,
     sources: Sources,
-    settings: Json,
 }
 
 impl Orchestrator {
@@ -47,7 +46,7 @@ impl Orchestrator {
     /// If the catalogue lacks the block that evaluates expressions.
     pub fn new(store: Store, catalogue: Catalogue, config: ExecutionConfig, sources: Sources) -> Result<Self, String> {
         let evaluator = Evaluator::new(&catalogue)?;
-        Ok(Self { store, catalogue, evaluator, config: Arc::new(config), sources, settings: Json::empty_object() })
+        Ok(Self { store, catalogue, evaluator, config: Arc::new(config), sources })
     }
 
     /// Which blocks there are.

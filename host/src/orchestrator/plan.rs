@@ -1,5 +1,6 @@
 //! A workflow made ready to run: blocks found, edges resolved, templates taken apart. The one place that uses petgraph.
 
+use std::collections::BTreeMap;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub struct PlanNode {
     pub config: Template,
     /// Whether the config holds no expression and was checked against its schema.
     pub config_checked: bool,
+    /// Names of stored secrets by the names that the block asks by, where they differ.
+    pub secrets: BTreeMap<String, String>,
     /// Its fan-out.
     pub for_each: Option<PlanForEach>,
     /// When to try again.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use blockyard_replay::Replay;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +15,12 @@ use super::plan::Plan;
 use super::scope::{self, NodeScope};
 use super::state::Progression;
 use super::{Orchestrator, inputs};
+use crate::blocks;
+use crate::capabilities::http::SharedReplay;
 use crate::domain::workflow::OnError;
 use crate::domain::{
-    CallError, ExecutionError, ExecutionId, ExecutionStatus, Json, Mode, NodeId, NodeStatus, Outputs, Sources, UserId,
+    CallError, ExecutionError, ExecutionId, ExecutionStatus, Json, Mode, NodeId, NodeStatus, Outputs, RunOptions,
+    Sources, UserId,
 };
 use crate::runtime::code;
 use crate::store::{CallRow, PayloadBook, StoreError, Urgency};
@@ -38,6 +42,8 @@ pub struct Start {
     pub user_id: UserId,
     /// When it first started, in Unix milliseconds.
     pub started_at: i64,
+    /// What else was asked of it.
+    pub options: RunOptions,
 }
 
 impl Start {
@@ -51,6 +57,7 @@ impl Start {
             variables: self.variables.clone(),
             user_id: self.user_id.clone(),
             started_at: self.started_at,
+            options: self.options.clone(),
         }
     }
 }
@@ -94,7 +101,9 @@ pub(super) struct Run {
     pub(super) input: Json,
     pub(super) mode: Mode,
     pub(super) variables: Json,
-    pub(super) settings: Json,
+    pub(super) record: bool,
+    /// What mode `test` answers from.
+    pub(super) replay: Option<SharedReplay>,
     pub(super) user_id: UserId,
     pub(super) journal: Journal,
     pub(super) evaluator: Evaluator,
@@ -162,7 +171,8 @@ impl Orchestrator {
             input: start.input,
             mode: start.mode,
             variables: start.variables,
-            settings: self.settings.clone(),
+            record: start.options.record,
+            replay: replay(&start.options, start.mode),
             user_id: start.user_id,
             journal,
             evaluator: self.evaluator.clone(),
@@ -182,6 +192,12 @@ impl Orchestrator {
         };
         driver.drive(stops).await
     }
+}
+
+/// What mode `test` answers from. The exchanges were checked when they came in.
+fn replay(options: &RunOptions, mode: Mode) -> Option<SharedReplay> {
+    let exchanges = options.exchanges.as_ref().filter(|_| mode == Mode::Test)?;
+    Some(blocks::shared(Replay::strict(exchanges.decode().ok()?).ok()?))
 }
 
 fn remaining(sources: &Sources, started_at: i64, timeout_ms: u64) -> Duration {

@@ -5,17 +5,29 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::attempt::keep_logs;
-use crate::blocks::{Block, Call, CallContext};
+use super::attempt::{keep_exchanges, keep_logs};
+use crate::blocks::{Block, Call, CallAccess, CallContext};
+use crate::capabilities::http::SharedReplay;
 use crate::domain::{CallResult, Json, Mode, NodeStatus, Sources, UserId};
 use crate::runtime::{CallFailure, Finished, code};
+
+/// What a test asks for besides config and input.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Whether the block may talk to the network.
+    pub mode: Mode,
+    /// What mode `test` answers from.
+    pub replay: Option<SharedReplay>,
+    /// Whether exchanges are kept.
+    pub record: bool,
+}
 
 /// Call `block` until it is done, following its suspensions for as long as a single call may take.
 pub async fn call(
     block: &Arc<Block>,
     config: &Value,
     input: &Json,
-    mode: Mode,
+    asked: Asked,
     user_id: &UserId,
     sources: &Sources,
 ) -> CallResult {
@@ -23,6 +35,9 @@ pub async fn call(
     let limits = block.limits(None);
     let (config_text, id) = (config.to_string(), format!("test-{}", sources.id()));
     let empty = Json::empty_object();
+    let mode = asked.mode;
+    let demo = (mode == Mode::Demo).then(|| block.demo());
+    let replay = demo.or(asked.replay);
     let start = sources.now_ms();
     let mut result = CallResult::pending();
     let mut state: Option<Json> = None;
@@ -38,12 +53,15 @@ pub async fn call(
                 user_id: user_id.as_str(),
                 idempotency_key: &id,
                 variables: &empty,
-                settings: &empty,
+                settings: block.settings(mode),
                 state: state.as_ref(),
             };
-            let call = Call { config: &config_text, config_checked: false, ports: &ports, input, context, limits };
+            let access = CallAccess { slots: None, replay: replay.clone(), record: asked.record };
+            let config = &config_text;
+            let call = Call { config, config_checked: false, ports: &ports, input, context, limits, access };
             let report = block.call(call, None).await;
             result.logs_dropped += report.logs_dropped + keep_logs(&mut result.logs, report.logs, limits.log_lines);
+            keep_exchanges(&mut result.exchanges, report.exchanges);
             match report.result {
                 Ok(Finished::Suspended { after_ms, state: asked }) => {
                     state = Some(asked);

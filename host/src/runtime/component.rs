@@ -5,14 +5,14 @@ use wasmtime::component::Component as Compiled;
 
 use super::engine::Runtime;
 use super::invoke::GuestState;
-use crate::capabilities::bindings::BlockComponentPre;
+use crate::capabilities::bindings::BlockComponentRevealingPre;
 use crate::capabilities::{OFFERED, stdio};
 
 /// A compiled component, linked as far as it can be without an instance.
 #[derive(Clone)]
 pub struct Component {
     digest: String,
-    pub(super) pre: BlockComponentPre<GuestState>,
+    pub(super) pre: BlockComponentRevealingPre<GuestState>,
 }
 
 impl Component {
@@ -96,7 +96,7 @@ impl Runtime {
         self.check_imports(&compiled)?;
         let wrong_world = |error: wasmtime::Error| ComponentError::WrongWorld(format!("{error:#}"));
         let pre = shared.linker.instantiate_pre(&compiled).map_err(wrong_world)?;
-        let pre = BlockComponentPre::new(pre).map_err(wrong_world)?;
+        let pre = BlockComponentRevealingPre::new(pre).map_err(wrong_world)?;
         Ok(Component { digest, pre })
     }
 

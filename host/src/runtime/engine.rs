@@ -11,7 +11,7 @@ use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationCon
 
 use super::cache::Cache;
 use super::invoke::GuestState;
-use crate::capabilities;
+use crate::capabilities::Capabilities;
 use crate::config::RuntimeConfig;
 use crate::domain::Sources;
 
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     pub(super) cache: Cache,
     pub(super) config: RuntimeConfig,
     pub(super) sources: Sources,
+    capabilities: Capabilities,
     /// One permit an instance of the pool.
     pub(super) instances: Semaphore,
     ticker: Arc<Ticker>,
@@ -45,15 +46,17 @@ impl Runtime {
     ///
     /// # Errors
     /// If the machine cannot reserve the address space of the instance pool, or the cache directory is unusable.
-    pub fn new(config: RuntimeConfig, sources: Sources) -> wasmtime::Result<Self> {
+    pub fn new(config: RuntimeConfig, sources: Sources, capabilities: Capabilities) -> wasmtime::Result<Self> {
         let engine = Engine::new(&engine_config(&config))?;
         let mut linker = Linker::new(&engine);
-        capabilities::add_to_linker(&mut linker)?;
+        crate::capabilities::add_to_linker(&mut linker)?;
         let cache = Cache::open(config.cache_dir.as_deref(), &engine)?;
         let ticker = Arc::new(Ticker { engine: engine.weak(), running: AtomicUsize::new(0) });
         spawn_ticker(Arc::downgrade(&ticker))?;
         let instances = Semaphore::new(config.max_instances as usize);
-        Ok(Self { shared: Arc::new(Shared { engine, linker, cache, config, sources, instances, ticker }) })
+        Ok(Self {
+            shared: Arc::new(Shared { engine, linker, cache, config, sources, capabilities, instances, ticker }),
+        })
     }
 
     /// The operator's limits.
@@ -64,6 +67,11 @@ impl Runtime {
     /// Time and randomness.
     pub fn sources(&self) -> &Sources {
         &self.shared.sources
+    }
+
+    /// What calls can do besides computing.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.shared.capabilities
     }
 
     /// Make time pass for guests until the answer is dropped.

@@ -12,8 +12,8 @@ use super::failure::{CallFailure, classify, code};
 use super::limits::{CallLimits, CpuClock, MemoryLimiter};
 use super::output;
 use crate::capabilities::bindings::exports::blockyard::block::block::{Failure, Outcome};
-use crate::capabilities::{CallState, HasCall, Identity, LogBuffer, ProgressSink};
-use crate::domain::{Json, LogLine, Outputs};
+use crate::capabilities::{Access, CallState, HasCall, Identity, LogBuffer, ProgressSink};
+use crate::domain::{BlockType, Json, LogLine, Outputs};
 
 /// What a host call may pass besides data, in bytes: names, headers, the list itself.
 const HOST_CALL_SLACK_BYTES: usize = 64 << 10;
@@ -36,8 +36,10 @@ pub struct CallRequest<'a> {
     pub input: String,
     /// `wit/context.schema.json`.
     pub context: String,
-    /// What it may use.
+    /// How much it may use.
     pub limits: CallLimits,
+    /// Where it may go, and with which secrets.
+    pub access: Access,
     /// For log lines and errors.
     pub identity: Identity,
     /// Who hears of its progress.
@@ -72,6 +74,15 @@ pub struct CallReport {
     pub logs: Vec<LogLine>,
     /// Lines past the limit.
     pub logs_dropped: u64,
+    /// The HTTP exchanges that it was asked to record: a JSON list.
+    pub exchanges: Option<Json>,
+}
+
+impl CallReport {
+    /// Of a call that failed before it began.
+    pub fn failed(failure: CallFailure) -> Self {
+        Self { result: Err(failure), logs: Vec::new(), logs_dropped: 0, exchanges: None }
+    }
 }
 
 /// The data of a store.
@@ -99,7 +110,9 @@ impl Runtime {
     pub async fn call(&self, request: CallRequest<'_>) -> CallReport {
         let limits = request.limits;
         let logs = LogBuffer::new(limits.log_lines, limits.log_line_bytes);
-        let call = CallState::new(request.identity, self.sources().clone(), logs, request.progress);
+        let (sources, capabilities) = (self.sources().clone(), self.capabilities().clone());
+        let record = request.access.record;
+        let call = CallState::new(request.identity, sources, capabilities, request.access, logs, request.progress);
         // Declared before the store, so that the pool's slot is free again before the next one is let in.
         let _instance = self.shared.instances.acquire().await;
         let mut store = self.store(call, limits);
@@ -108,13 +121,24 @@ impl Runtime {
             let execute = execute(&mut store, request.component, &request.config, &request.input, &request.context);
             tokio::time::timeout(limits.timeout, execute).await
         };
+        // What took a secret is scrubbed before anyone sees it.
+        let scrubber = store.data().call.secrets.scrubber();
+        let scrubber = scrubber.as_deref();
         let result = match answer {
-            Ok(Ok(answer)) => output::check(answer, request.ports, limits.output_bytes),
-            Ok(Err(error)) => Err(classify(&error, store.data())),
+            Ok(Ok(answer)) => output::check(output::scrubbed(answer, scrubber), request.ports, limits.output_bytes),
+            Ok(Err(error)) => Err(output::scrubbed_failure(classify(&error, store.data()), scrubber)),
             Err(_) => Err(timed_out(limits)),
         };
-        let (logs, logs_dropped) = store.data_mut().call.log.take();
-        CallReport { result, logs, logs_dropped }
+        let call = &mut store.data_mut().call;
+        let (logs, logs_dropped) = call.log.take();
+        let exchanges = record.then(|| {
+            let (exchanges, complete) = call.recorder.take();
+            if !complete {
+                tracing::warn!("a call had more exchanges than are recorded");
+            }
+            Json::encode(&exchanges)
+        });
+        CallReport { result, logs, logs_dropped, exchanges }
     }
 
     /// Ask a component what it is.
@@ -128,7 +152,9 @@ impl Runtime {
             output_bytes: MANIFEST_BYTES,
             ..CallLimits::ceilings(self.config())
         };
-        let call = CallState::new(Identity::default(), self.sources().clone(), LogBuffer::new(0, 0), None);
+        let (sources, capabilities) = (self.sources().clone(), self.capabilities().clone());
+        let access = Access::none(BlockType::unknown());
+        let call = CallState::new(Identity::default(), sources, capabilities, access, LogBuffer::new(0, 0), None);
         let _instance = self.shared.instances.acquire().await;
         let mut store = self.store(call, limits);
         let _ticking = self.keep_ticking();

@@ -3,6 +3,7 @@
 use super::failure::{CallFailure, HOST_CODES, RetryHint, code, too_large};
 use super::invoke::Finished;
 use crate::capabilities::bindings::exports::blockyard::block::block::{Failure, Outcome, Output, Suspension};
+use crate::capabilities::secrets::Scrubber;
 use crate::domain::{CallError, Json, Outputs};
 
 /// Longest code of a block, in bytes.
@@ -21,6 +22,39 @@ pub(super) fn check(
         Ok(Outcome::Suspend(suspension)) => suspended(suspension, limit_bytes),
         Err(failure) => Err(failed(failure)),
     }
+}
+
+/// The answer without the secrets that the call took.
+pub(super) fn scrubbed(mut answer: Result<Outcome, Failure>, scrubber: Option<&Scrubber>) -> Result<Outcome, Failure> {
+    let Some(scrubber) = scrubber else { return answer };
+    match &mut answer {
+        Ok(Outcome::Done(output)) => {
+            for emission in &mut output.emissions {
+                scrubber.text(&mut emission.port);
+                scrubber.json(&mut emission.data);
+            }
+            if let Some(metadata) = &mut output.metadata {
+                scrubber.json(metadata);
+            }
+        }
+        Ok(Outcome::Suspend(suspension)) => scrubber.json(&mut suspension.state),
+        Err(failure) => {
+            scrubber.text(&mut failure.code);
+            scrubber.text(&mut failure.message);
+            if let Some(details) = &mut failure.details {
+                scrubber.json(details);
+            }
+        }
+    }
+    answer
+}
+
+/// What the sandbox says of a failure, which may repeat what the guest wrote.
+pub(super) fn scrubbed_failure(mut failure: CallFailure, scrubber: Option<&Scrubber>) -> CallFailure {
+    if let Some(scrubber) = scrubber {
+        scrubber.text(&mut failure.error.message);
+    }
+    failure
 }
 
 fn invalid(message: String) -> CallFailure {

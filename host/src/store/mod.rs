@@ -3,6 +3,7 @@
 //! Writes go through one task that commits in groups ([`Store::write`]); reads run beside it on their own connections.
 //! A store holds an exclusive lock on its database file for as long as a handle lives, or until [`Store::close`].
 
+mod audit;
 mod batch;
 mod columns;
 mod command;
@@ -12,6 +13,7 @@ mod jobs;
 mod payloads;
 mod reads;
 mod records;
+mod secrets;
 mod tables;
 mod workflows;
 mod writer;
@@ -45,6 +47,7 @@ pub use reads::{
     WorkflowSummary,
 };
 pub use records::{CallRow, Claim, Finished, ItemRow, NodeRow, Record, Submission, Suspension, Urgency, Written};
+pub use secrets::{PutSecret, Resealed, SealedSecret};
 pub use workflows::{NewVersion, Saved};
 pub use writer::OnCommit;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     CallError, ExecutionError, ExecutionId, ExecutionStatus, JobId, Json, LogLine, Mode, NodeId, NodeStatus,
-    TimelineEntry, UserId,
+    RunOptions, TimelineEntry, UserId,
 };
 
 use super::payloads::{Stored, StoredOutputs};
@@ -88,6 +88,8 @@ pub struct Submission {
     pub variables: Json,
     /// What the caller attached: a JSON object or `null`.
     pub metadata: Json,
+    /// What else was asked of it.
+    pub options: RunOptions,
     /// The input; it becomes payload 0.
     pub input: Json,
     /// The job's queue.
@@ -136,6 +138,8 @@ pub struct CallRow<O = StoredOutputs> {
     pub end_time: Option<i64>,
     /// Given while it waits to be called again.
     pub suspension: Option<Suspension>,
+    /// The HTTP exchanges that it was asked to record: a JSON list.
+    pub exchanges: Option<Json>,
 }
 
 impl<O: Default> CallRow<O> {
@@ -152,6 +156,7 @@ impl<O: Default> CallRow<O> {
             start_time: None,
             end_time: None,
             suspension: None,
+            exchanges: None,
         }
     }
 }

@@ -21,29 +21,30 @@ pub(crate) static JOBS: Insert = Insert::new(
 
 pub(crate) static EXECUTIONS: Insert = Insert::new(
     "INSERT INTO executions (id, job_id, user_id, workflow_id, workflow_version, document_digest, blocks, status, \
-     mode, variables, metadata, output, error, created_at, started_at, ended_at)",
+     mode, variables, metadata, output, error, created_at, started_at, ended_at, options)",
     execution::COLUMNS,
     "",
 );
 
 pub(crate) static NODES: Insert = Insert::new(
     "INSERT INTO node_results (execution_id, node_id, status, outputs, error, metadata, logs, logs_dropped, \
-     retry_count, start_time, end_time, suspension, items)",
+     retry_count, start_time, end_time, suspension, exchanges, items)",
     node::COLUMNS,
     "ON CONFLICT (execution_id, node_id) DO UPDATE SET status = excluded.status, outputs = excluded.outputs, \
      error = excluded.error, metadata = excluded.metadata, logs = excluded.logs, \
      logs_dropped = excluded.logs_dropped, retry_count = excluded.retry_count, start_time = excluded.start_time, \
-     end_time = excluded.end_time, suspension = excluded.suspension, items = excluded.items",
+     end_time = excluded.end_time, suspension = excluded.suspension, \
+     exchanges = excluded.exchanges, items = excluded.items",
 );
 
 pub(crate) static ITEMS: Insert = Insert::new(
     "INSERT INTO node_items (execution_id, node_id, item, status, outputs, error, metadata, logs, logs_dropped, \
-     retry_count, start_time, end_time, suspension)",
+     retry_count, start_time, end_time, suspension, exchanges)",
     item::COLUMNS,
     "ON CONFLICT (execution_id, node_id, item) DO UPDATE SET status = excluded.status, outputs = excluded.outputs, \
      error = excluded.error, metadata = excluded.metadata, logs = excluded.logs, \
      logs_dropped = excluded.logs_dropped, retry_count = excluded.retry_count, start_time = excluded.start_time, \
-     end_time = excluded.end_time, suspension = excluded.suspension",
+     end_time = excluded.end_time, suspension = excluded.suspension, exchanges = excluded.exchanges",
 );
 
 pub(crate) static EVENTS: Insert = Insert::new(
@@ -65,7 +66,7 @@ pub(crate) mod job {
 
 /// Places in a row of [`EXECUTIONS`] that the end of the execution fills in.
 pub(crate) mod execution {
-    pub(crate) const COLUMNS: usize = 16;
+    pub(crate) const COLUMNS: usize = 17;
     pub(crate) const STATUS: usize = 7;
     pub(crate) const OUTPUT: usize = 11;
     pub(crate) const ERROR: usize = 12;
@@ -73,11 +74,11 @@ pub(crate) mod execution {
 }
 
 pub(crate) mod node {
-    pub(crate) const COLUMNS: usize = 13;
+    pub(crate) const COLUMNS: usize = 14;
 }
 
 pub(crate) mod item {
-    pub(crate) const COLUMNS: usize = 13;
+    pub(crate) const COLUMNS: usize = 14;
 }
 
 /// `value` as JSON text. Our own types serialise: their maps have text keys.
@@ -133,11 +134,12 @@ pub(crate) fn execution_row(submission: &Submission) -> [Arg; execution::COLUMNS
         submission.created_at.into(),
         claim.map(|_| submission.created_at).into(),
         Arg::NULL,
+        if submission.options.is_default() { Arg::NULL } else { encoded(&submission.options) },
     ]
 }
 
-/// What nodes and items share, from `status` to `suspension`.
-fn call_columns(call: &CallRow) -> [Arg; 10] {
+/// What nodes and items share, from `status` to `exchanges`.
+fn call_columns(call: &CallRow) -> [Arg; 11] {
     [
         call.status.as_str().into(),
         if call.outputs.is_empty() { Arg::NULL } else { encoded(&call.outputs) },
@@ -149,6 +151,7 @@ fn call_columns(call: &CallRow) -> [Arg; 10] {
         call.start_time.into(),
         call.end_time.into(),
         call.suspension.as_ref().map_or(Arg::NULL, encoded),
+        call.exchanges.as_ref().into(),
     ]
 }
 

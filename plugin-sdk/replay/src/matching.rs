@@ -10,7 +10,7 @@ use crate::exchange::{Exchange, RecordedResponse, Unreadable};
 /// A request matches an exchange of the same method, path, set of query parameters and body; JSON bodies are compared
 /// by what they mean. The host of the URL does not matter, nor do headers. Exchanges that match the same request are
 /// served in their order, and the last one repeats.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Replay {
     recorded: Vec<Recorded>,
     lenient: bool,

@@ -61,6 +61,8 @@ struct Engine<'a, T: Task> {
     over: Option<Failure>,
     /// Whether this call brought anything forward.
     advanced: bool,
+    /// Whether an earlier call did.
+    resumed: bool,
 }
 
 impl<'a, T: Task> Engine<'a, T> {
@@ -70,12 +72,25 @@ impl<'a, T: Task> Engine<'a, T> {
             totals: T::Totals::default(),
             stalls: 0,
         };
-        let saved: Saved<T::State, T::Totals> = context.state()?.unwrap_or_else(fresh);
+        let earlier: Option<Saved<T::State, T::Totals>> = context.state()?;
+        let resumed = earlier.is_some();
+        let saved = earlier.unwrap_or_else(fresh);
         if saved.entries.len() != items.len() {
             return Err(Failure::new(codes::INTERNAL, "the state of the suspended call is of another list"));
         }
         let resting = vec![false; items.len()];
-        Ok(Self { task, items, options, saved, resting, wait_ms: None, last: None, over: None, advanced: false })
+        Ok(Self {
+            task,
+            items,
+            options,
+            saved,
+            resting,
+            wait_ms: None,
+            last: None,
+            over: None,
+            advanced: false,
+            resumed,
+        })
     }
 
     /// Send the next requests and take their answers. False if there is nothing to send now.
@@ -191,8 +206,7 @@ impl<'a, T: Task> Engine<'a, T> {
 
     fn suspend(mut self) -> Result<Driven<T::Totals>, Failure> {
         self.saved.stalls = if self.advanced { 0 } else { self.saved.stalls + 1 };
-        let begun = self.advanced
-            || self.saved.stalls < MAX_TRIES && self.saved.entries.iter().any(|entry| !entry.is_pending());
+        let begun = self.advanced || self.resumed && self.saved.stalls < MAX_TRIES;
         match self.last {
             // Nothing would be lost by a retry of the whole call, whose policy is the workflow's.
             Some(failure) if !begun => Err(failure),

@@ -7,11 +7,13 @@ use serde_json::{Map, Value};
 
 use super::super::ApiState;
 use super::super::body::Body;
+use super::super::exchanges;
 use super::super::extract::{InPath, InQuery, NoQuery};
 use super::super::problem::ApiResult;
 use super::find;
+use crate::blocks::shared;
 use crate::domain::{CallResult, Json, Mode, UserId};
-use crate::orchestrator::single;
+use crate::orchestrator::single::{self, Asked};
 
 /// What to call the block with.
 #[derive(Debug, Deserialize)]
@@ -26,9 +28,11 @@ pub(in crate::api) struct Request {
     mode: Mode,
     /// `1` or `1.2.0`; the active one if absent.
     version: Option<String>,
-    /// Recorded HTTP for mode `test`. No block can use HTTP yet.
-    #[expect(dead_code, reason = "accepted, and of use when blocks get HTTP")]
-    exchanges: Option<Vec<Value>>,
+    /// Recorded HTTP that mode `test` answers from.
+    exchanges: Option<Json>,
+    /// Whether the answer has the exchanges of this call.
+    #[serde(default)]
+    record: bool,
 }
 
 /// Call a block once. Its failure is an answer, not an error of the request.
@@ -40,7 +44,9 @@ pub(in crate::api) async fn handle(
 ) -> ApiResult<JsonBody<CallResult>> {
     let block = find(&state.catalogue, &block_type, request.version.as_deref())?;
     let config = Value::Object(request.config);
+    let replay = exchanges::replay(request.mode, request.exchanges.as_ref())?;
+    let asked = Asked { mode: request.mode, replay: replay.map(shared), record: request.record };
     let user = UserId::local();
-    let result = single::call(&block, &config, &request.input, request.mode, &user, &state.sources).await;
+    let result = single::call(&block, &config, &request.input, asked, &user, &state.sources).await;
     Ok(JsonBody(result))
 }

@@ -104,6 +104,7 @@ impl Summary {
             start_time: self.start_time,
             end_time: self.end_time,
             suspension: None,
+            exchanges: None,
         }
     }
 }

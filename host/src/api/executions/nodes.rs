@@ -103,6 +103,7 @@ pub(super) fn result(call: CallRow<Outputs>, default_port: Option<&str>) -> Call
         metadata: call.metadata,
         logs: call.logs,
         logs_dropped: call.logs_dropped,
+        exchanges: call.exchanges,
         items: None,
     }
 }

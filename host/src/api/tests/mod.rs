@@ -2,4 +2,5 @@
 
 mod executions;
 mod rules;
+mod secrets;
 mod workflows;

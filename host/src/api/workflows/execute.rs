@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 
 use super::super::ApiState;
 use super::super::body::Body;
+use super::super::exchanges;
 use super::super::executions::read::{Include, respond};
 use super::super::extract::{InPath, InQuery};
 use super::super::problem::{ApiError, ApiResult};
 use crate::domain::job::JobStatus;
-use crate::domain::{Execution, ExecutionId, JobId, Json, Mode, UserId};
+use crate::domain::{Execution, ExecutionId, JobId, Json, Mode, RunOptions, UserId};
 use crate::jobs::{Submit, Ticket};
 use crate::orchestrator::Plan;
 use crate::runtime::digest;
@@ -32,6 +33,9 @@ pub(in crate::api) struct Saved {
     #[serde(default)]
     variables: Map<String, Value>,
     metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    record: bool,
+    exchanges: Option<Json>,
     /// The latest if absent.
     version: Option<u32>,
 }
@@ -48,6 +52,11 @@ pub(in crate::api) struct Inline {
     #[serde(default)]
     variables: Map<String, Value>,
     metadata: Option<Map<String, Value>>,
+    /// Whether HTTP exchanges are kept with the nodes' results.
+    #[serde(default)]
+    record: bool,
+    /// Recorded HTTP that mode `test` answers from.
+    exchanges: Option<Json>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,8 +89,9 @@ pub(in crate::api) async fn saved(
     let row = state.store.workflow(&id, request.version).await?;
     let row = row.ok_or_else(|| ApiError::unknown_workflow(&id, request.version))?;
     let plan = state.queue.plan(&row.digest, &row.document).await?;
-    let Saved { input, mode, variables, metadata, .. } = request;
-    let submit = submit(plan, Some(row.version), input, mode, variables, metadata);
+    let Saved { input, mode, variables, metadata, record, exchanges, .. } = request;
+    let run = asked(mode, record, exchanges)?;
+    let submit = submit(plan, Some(row.version), input, mode, variables, metadata, run);
     start(&state, submit, &options).await
 }
 
@@ -91,10 +101,16 @@ pub(in crate::api) async fn inline(
     InQuery(options): InQuery<Options>,
     Body(request): Body<Inline>,
 ) -> ApiResult<Response> {
-    let Inline { workflow_definition, input, mode, variables, metadata } = request;
+    let Inline { workflow_definition, input, mode, variables, metadata, record, exchanges } = request;
+    let run = asked(mode, record, exchanges)?;
     let plan = state.queue.plan(&digest(workflow_definition.as_str().as_bytes()), &workflow_definition).await;
     let plan = plan.map_err(|error| ApiError::invalid_workflow(error.0, "/workflowDefinition"))?;
-    start(&state, submit(plan, None, input, mode, variables, metadata), &options).await
+    start(&state, submit(plan, None, input, mode, variables, metadata, run), &options).await
+}
+
+fn asked(mode: Mode, record: bool, exchanges: Option<Json>) -> ApiResult<RunOptions> {
+    exchanges::replay(mode, exchanges.as_ref())?;
+    Ok(RunOptions { record, exchanges })
 }
 
 fn submit(
@@ -104,6 +120,7 @@ fn submit(
     mode: Mode,
     variables: Map<String, Value>,
     metadata: Option<Map<String, Value>>,
+    options: RunOptions,
 ) -> Submit {
     Submit {
         plan,
@@ -113,6 +130,7 @@ fn submit(
         variables,
         metadata: metadata.map_or_else(Json::null, |metadata| Value::Object(metadata).into()),
         user_id: UserId::local(),
+        options,
         waits: false,
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::{Execution, ExecutionError, ExecutionId, ExecutionStatus, JobId, Json, Mode, UserId};
+use crate::domain::{Execution, ExecutionError, ExecutionId, ExecutionStatus, JobId, Json, Mode, RunOptions, UserId};
 
 use super::super::payloads::Stored;
 use super::nodes::resolve;
@@ -19,6 +19,8 @@ pub struct ExecutionRow {
     pub blocks: Json,
     /// The variables given with the request: a JSON object or `null`.
     pub variables: Json,
+    /// What else was asked of it.
+    pub options: RunOptions,
 }
 
 /// An execution in a list: without input and output.
@@ -82,7 +84,7 @@ macro_rules! summary_columns {
 
 pub(crate) const EXECUTION: &str = concat!(
     summary_columns!(),
-    ", e.document_digest, e.blocks, e.variables, e.metadata, e.output, p.body FROM executions e \
+    ", e.document_digest, e.blocks, e.variables, e.metadata, e.output, p.body, e.options FROM executions e \
      LEFT JOIN payloads p ON p.execution_id = e.id AND p.number = 0 WHERE e.id = $1"
 );
 
@@ -123,7 +125,8 @@ impl Store {
             user_id: summary.user_id,
         };
         let (document_digest, blocks) = (columns.text(12)?, columns.json(13)?);
-        Ok(Some(ExecutionRow { execution, document_digest, blocks, variables: columns.json(14)? }))
+        let options = columns.decoded(18)?.unwrap_or_default();
+        Ok(Some(ExecutionRow { execution, document_digest, blocks, variables: columns.json(14)?, options }))
     }
 
     /// Executions, the newest first.

@@ -11,10 +11,10 @@ use super::super::records::{CallRow, ItemRow, NodeRow};
 use super::{Arg, Columns, Store, StoreError};
 
 pub(crate) const NODES: &str = "SELECT node_id, status, outputs, error, metadata, logs, logs_dropped, retry_count, \
-     start_time, end_time, suspension, items FROM node_results WHERE execution_id = $1 ORDER BY node_id";
+     start_time, end_time, suspension, exchanges, items FROM node_results WHERE execution_id = $1 ORDER BY node_id";
 
 pub(crate) const ITEMS: &str = "SELECT node_id, status, outputs, error, metadata, logs, logs_dropped, retry_count, \
-     start_time, end_time, suspension, item FROM node_items WHERE execution_id = $1 ORDER BY node_id, item";
+     start_time, end_time, suspension, exchanges, item FROM node_items WHERE execution_id = $1 ORDER BY node_id, item";
 
 pub(crate) const NEXT_PAYLOAD: &str =
     "SELECT number FROM payloads WHERE execution_id = $1 ORDER BY number DESC LIMIT 1";
@@ -24,8 +24,8 @@ const PAYLOADS: &str = "SELECT number, body FROM payloads WHERE execution_id = $
 /// Payloads are asked for by number up to that many; more than that, all of the execution are read.
 const MOST_NUMBERS: usize = 256;
 
-/// Where `suspension` ends and what only nodes or only items have begins.
-const OWN: usize = 11;
+/// Where `exchanges` ends and what only nodes or only items have begins.
+const OWN: usize = 12;
 
 impl Store {
     /// The nodes of an execution that have a result, ordered by id, with what left through their ports.
@@ -121,6 +121,7 @@ fn call(columns: &Columns<'_>) -> Result<CallRow, StoreError> {
         start_time: columns.opt_int(8)?,
         end_time: columns.opt_int(9)?,
         suspension: columns.decoded(10)?,
+        exchanges: columns.opt_json(11)?,
     })
 }
 
@@ -155,5 +156,6 @@ fn fill(
         start_time: call.start_time,
         end_time: call.end_time,
         suspension: call.suspension,
+        exchanges: call.exchanges,
     })
 }

@@ -1,8 +1,9 @@
-//! What the store promises. `writing`, `commands` and `reading` are the conformance suite, run against every database;
+//! What the store promises. `writing`, `commands`, `reading` and `secrets` are the conformance suite, run against every database;
 //! `sqlite` is what only a file has.
 
 mod commands;
 mod reading;
+mod secrets;
 mod sqlite;
 mod writing;
 
@@ -113,6 +114,7 @@ fn submission(id: &str) -> Submission {
         blocks: json(r#"{"core.filter":"sha256:1"}"#),
         mode: Mode::Production,
         variables: Json::null(),
+        options: crate::domain::RunOptions::default(),
         metadata: Json::null(),
         input: json("[1,2]"),
         queue: "default".into(),

@@ -71,6 +71,7 @@ async fn a_node_comes_back_whole(fixture: Fixture) {
         start_time: Some(5),
         end_time: None,
         suspension: Some(Suspension { state: json("[null]"), resume_at: 77 }),
+        exchanges: Some(json(r#"[{"request": {}}]"#)),
     };
     let items = Some(json("[{\"index\":0}]"));
     records.push(Record::Node {

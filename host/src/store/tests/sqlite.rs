@@ -1,6 +1,6 @@
 //! What only SQLite has: a file, its lock, its query plans.
 
-use super::super::{jobs, reads};
+use super::super::{audit, jobs, reads, secrets};
 use super::*;
 
 fn silent() -> OnCommit {
@@ -173,6 +173,10 @@ async fn every_query_has_its_index() {
         reads::WORKFLOW_LATEST,
         reads::WORKFLOW_VERSION,
         reads::VERSIONS,
+        secrets::SECRET,
+        secrets::SECRETS_OF,
+        audit::FIRST_ENTRIES,
+        audit::NEXT_ENTRIES,
     ] {
         assert_indexed(&fixture, sql).await;
     }

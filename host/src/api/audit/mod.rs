@@ -1,0 +1,3 @@
+//! The audit log over HTTP.
+
+pub(super) mod list;

@@ -1,0 +1,235 @@
+//! Sends one request and waits for its whole answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use hyper::{Request, Response, Uri};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use super::connect::{ConnectError, Connector, Resolve};
+use super::inflate;
+use super::rewrite::Rewrites;
+use super::scheduler::{Lane, Scheduler};
+use super::target::Target;
+use crate::config::HttpConfig;
+
+/// Connections that nobody used for this long are closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The HTTP of all blocks: connections, limits, rewrites. Cloning is cheap.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    config: HttpConfig,
+    scheduler: Scheduler,
+    rewrites: Rewrites,
+    guarded: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    /// For what an operator's rewrite leads to, and for nothing else.
+    rewritten: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    bytes_in_flight: AtomicUsize,
+}
+
+/// A request with everything in it, secrets too.
+pub(super) struct Prepared {
+    pub(super) target: Target,
+    /// What is sent; secrets may stand in its query.
+    pub(super) uri: Uri,
+    pub(super) method: hyper::Method,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) timeout: Duration,
+}
+
+/// An answer as it came, decompressed.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is none.
+#[derive(Debug, PartialEq)]
+pub(super) enum SendError {
+    Denied(String),
+    Limited(String),
+    Transport(String),
+    Timeout,
+    TooLarge(u64),
+}
+
+impl HttpClient {
+    /// With the operator's settings.
+    ///
+    /// # Errors
+    /// If a rewrite is no URL, or the file of certificates cannot be read.
+    pub fn new(config: HttpConfig, resolver: Arc<dyn Resolve>) -> Result<Self, String> {
+        let tls = tls(&config)?;
+        let client = |guarded| {
+            let connector = Connector { resolver: Arc::clone(&resolver), guarded, timeout: config.connect_timeout };
+            let connector = hyper_rustls::HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_or_http()
+                .enable_all_versions()
+                .wrap_connector(connector);
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(config.in_flight_per_block)
+                .build(connector)
+        };
+        Ok(Self(Arc::new(Inner {
+            scheduler: Scheduler::new(&config),
+            rewrites: Rewrites::new(&config.rewrites)?,
+            guarded: client(true),
+            rewritten: client(false),
+            bytes_in_flight: AtomicUsize::new(0),
+            config,
+        })))
+    }
+
+    pub(super) fn config(&self) -> &HttpConfig {
+        &self.0.config
+    }
+
+    /// Wait for a turn, send, and read the whole answer. Dropping the future closes what it had open.
+    pub(super) async fn send(&self, prepared: Prepared, block: &str, execution: &str) -> Result<Answer, SendError> {
+        let lane = Lane { block: block.to_owned(), host: prepared.target.host.clone() };
+        // The time to wait for a turn is not the server's: the call's own limit bounds it.
+        let _turn = self.0.scheduler.turn(lane, execution).await;
+        let timeout = prepared.timeout;
+        tokio::time::timeout(timeout, self.0.exchange(prepared)).await.unwrap_or(Err(SendError::Timeout))
+    }
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn exchange(&self, prepared: Prepared) -> Result<Answer, SendError> {
+        let mut held = Held { total: &self.bytes_in_flight, limit: self.config.bytes_in_flight, bytes: 0 };
+        held.more(prepared.body.len())?;
+        let (client, uri) = match self.rewritten_uri(&prepared)? {
+            Some(uri) => (&self.rewritten, uri),
+            None => (&self.guarded, prepared.uri),
+        };
+        let mut request = Request::new(Full::new(prepared.body));
+        *request.method_mut() = prepared.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = prepared.headers;
+        let first_byte = self.config.connect_timeout + self.config.first_byte_timeout;
+        let response = tokio::time::timeout(first_byte, client.request(request));
+        let response = response.await.map_err(|_| SendError::Timeout)?.map_err(|error| why(&error))?;
+        self.read(response, &mut held).await
+    }
+
+    /// The query, which may hold secrets, goes along.
+    fn rewritten_uri(&self, prepared: &Prepared) -> Result<Option<Uri>, SendError> {
+        let Some(mut url) = self.rewrites.apply(&prepared.target) else { return Ok(None) };
+        url.set_query(prepared.uri.query());
+        let unusable = |_| SendError::Transport("the rewritten URL cannot be used".to_owned());
+        url.as_str().parse().map(Some).map_err(unusable)
+    }
+
+    async fn read(&self, response: Response<Incoming>, held: &mut Held<'_>) -> Result<Answer, SendError> {
+        let limit = self.config.body_bytes;
+        let (mut parts, mut incoming) = response.into_parts();
+        let mut body = Vec::new();
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| SendError::Transport(format!("the answer broke off: {error}")))?;
+            let Ok(chunk) = frame.into_data() else { continue };
+            if body.len() + chunk.len() > limit {
+                return Err(SendError::TooLarge(limit as u64));
+            }
+            held.more(chunk.len())?;
+            body.extend_from_slice(&chunk);
+        }
+        let encodings: Vec<_> = parts.headers.get_all(CONTENT_ENCODING).iter().collect();
+        let body = if encodings.is_empty() {
+            body
+        } else {
+            let encodings = encodings.iter().map(|value| value.as_bytes()).collect::<Vec<_>>().join(&b","[..]);
+            let inflated = inflate::inflate(&encodings, body, limit, |bytes| held.more(bytes));
+            parts.headers.remove(CONTENT_ENCODING);
+            parts.headers.remove(CONTENT_LENGTH);
+            inflated?
+        };
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+}
+
+/// Bytes that one exchange holds of those that the process may have in flight.
+struct Held<'a> {
+    total: &'a AtomicUsize,
+    limit: usize,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    fn more(&mut self, bytes: usize) -> Result<(), SendError> {
+        let before = self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before.saturating_add(bytes) > self.limit {
+            let message = format!("more than {} bytes of HTTP bodies are in flight in this process", self.limit);
+            return Err(SendError::Limited(message));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The error's own words, without the URL, which may hold a secret.
+fn why(error: &ClientError) -> SendError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut deepest = error.to_string();
+    while let Some(error) = cause {
+        if let Some(connect) = error.downcast_ref::<ConnectError>() {
+            return match connect {
+                ConnectError::Denied { .. } => SendError::Denied(connect.to_string()),
+                ConnectError::Timeout(_) => SendError::Timeout,
+                _ => SendError::Transport(connect.to_string()),
+            };
+        }
+        deepest = error.to_string();
+        // `io::Error` hides what it wraps from `source`.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = wrapped.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    SendError::Transport(deepest)
+}
+
+fn tls(config: &HttpConfig) -> Result<rustls::ClientConfig, String> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = &config.ca_file {
+        let shown = path.display();
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| format!("{shown}: {error}"))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| format!("{shown}: {error}"))?;
+            roots.add(certificate).map_err(|error| format!("{shown}: {error}"))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
