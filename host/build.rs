@@ -13,8 +13,15 @@ fn main() {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let names = plugins(&workspace.join("plugins"));
-    let packages: Vec<String> = names.iter().map(|name| format!("--package=blockyard-{name}")).collect();
-    let folder = build(&workspace, &packages);
+    // What is built together shares the features of its dependencies: a block that needs more than the others would make
+    // all of them larger.
+    let (alone, together): (Vec<&String>, Vec<&String>) =
+        names.iter().partition(|name| says(&workspace.join("plugins").join(name), "built-alone = true"));
+    let package = |name: &&String| format!("--package=blockyard-{name}");
+    let mut folder = build(&workspace, &together.iter().map(package).collect::<Vec<_>>());
+    for name in &alone {
+        folder = build(&workspace, &[package(name)]);
+    }
     let mut list = String::from("[\n");
     for name in &names {
         let component = folder.join(format!("blockyard_{}.wasm", name.replace('-', "_")));
@@ -30,14 +37,14 @@ fn plugins(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| fail(&format!("{}: {error}", folder.display())));
     let mut names: Vec<String> = entries
         .flatten()
-        .filter(|entry| is_block(&entry.path().join("Cargo.toml")))
+        .filter(|entry| says(&entry.path(), "\"cdylib\""))
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
     names
 }
 
-/// Whether the crate becomes a component; others in the folder are what several blocks share.
-fn is_block(manifest: &Path) -> bool {
-    fs::read_to_string(manifest).is_ok_and(|text| text.contains("\"cdylib\""))
+/// Whether the crate's `Cargo.toml` has this text. One without a `cdylib` is no block: it is what several share.
+fn says(folder: &Path, text: &str) -> bool {
+    fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|manifest| manifest.contains(text))
 }

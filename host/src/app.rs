@@ -28,6 +28,8 @@ pub struct App {
     pub vault: Vault,
     /// Live events.
     pub hub: Hub,
+    /// What blocks send.
+    pub http: HttpClient,
     /// The blocks.
     pub catalogue: Catalogue,
     /// Compiles and runs workflows.
@@ -83,13 +85,13 @@ impl App {
         let store = Store::open(&config.database, hub.on_commit()).await?;
         let vault = vault(&config, &store, &sources).await?;
         let http = HttpClient::new(config.http.clone(), Arc::new(SystemResolver)).map_err(StartError::Http)?;
-        let catalogue = blocks(&config, &sources, Capabilities { http, vault: vault.clone() }).await?;
+        let catalogue = blocks(&config, &sources, Capabilities { http: http.clone(), vault: vault.clone() }).await?;
         let (execution, clock) = (config.execution.clone(), sources.clone());
         let orchestrator = Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), clock)
             .map_err(StartError::Builtin)?;
         let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
         queue.start().await?;
-        Ok(Self { config: Arc::new(config), sources, store, vault, hub, catalogue, orchestrator, queue })
+        Ok(Self { config: Arc::new(config), sources, store, vault, hub, http, catalogue, orchestrator, queue })
     }
 
     /// Let running executions end, hand over the rest, close the database.

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod builtins;
 mod control;
 mod crash;
 mod durability;
 mod fan_out;
+mod hostile;
 mod misbehaving;
 mod model;
+mod outgoing;
 mod property;
 mod queueing;
 mod server;

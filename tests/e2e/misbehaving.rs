@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use blockyard::app::{App, StartError};
 use blockyard::config::Config;
-use blockyard::domain::{EventKind, ExecutionStatus, Json, Mode, NodeStatus, Outputs, UserId};
+use blockyard::domain::{EventKind, ExecutionStatus, Json, NodeStatus, Outputs, UserId};
 use blockyard::orchestrator::single;
 use blockyard::store::NodeRow;
 use futures::future::join_all;
@@ -70,7 +70,7 @@ async fn failure(app: &App, document: Value) -> (String, String) {
     (error.code, error.message)
 }
 
-async fn assert_w1_is_right(app: &App) {
+pub(crate) async fn assert_w1_is_right(app: &App) {
     let execution = patiently("W1", Run::new(app, data_json("w1.json"), data_json("w1-input.json")).end()).await;
     assert_eq!(execution.status, ExecutionStatus::Completed, "{:?}", execution.error);
     assert_eq!(execution.output.to_value().unwrap(), data_json("w1-expected.json"));
@@ -181,7 +181,7 @@ async fn the_calls_of_one_node_share_one_limit_of_log_lines() {
     assert_eq!((call.logs.len(), call.logs_dropped), (100, 260));
     let block = app.catalogue.resolve(&"test.suspends".parse().unwrap()).unwrap();
     let (input, user) = (Json::null(), UserId::local());
-    let result = single::call(&block, &config, &input, Mode::Production, &user, &app.sources).await;
+    let result = single::call(&block, &config, &input, single::Asked::default(), &user, &app.sources).await;
     assert_eq!((result.status, result.logs.len(), result.logs_dropped), (NodeStatus::Completed, 100, 260));
 }
 

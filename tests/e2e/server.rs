@@ -92,6 +92,19 @@ impl Server {
         accepted["executionId"].as_str().unwrap().to_owned()
     }
 
+    /// The status and JSON that a `GET` answers.
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        let answer = patiently("the answer", self.http.get(format!("{}{path}", self.url)).send()).await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// The status and JSON that a `POST` answers.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.url)).json(body);
+        let answer = patiently("the answer", request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// An execution with its nodes and timeline.
     pub(crate) async fn execution(&self, id: &str) -> Value {
         let answer = self.http.get(format!("{}/executions/{id}", self.url)).send().await.unwrap();

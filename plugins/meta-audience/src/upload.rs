@@ -38,6 +38,8 @@ struct Session {
     received: Option<u64>,
     invalid: u64,
     audience_id: Option<String>,
+    /// As Meta calls the session.
+    answered_id: Option<String>,
     /// Tries of the current batch.
     tries: u32,
     /// Whether the current batch may have arrived although its answer did not.
@@ -48,6 +50,7 @@ struct Session {
 #[derive(Debug)]
 struct Answer {
     audience_id: Option<String>,
+    session_id: Option<String>,
     received: u64,
     invalid: u64,
 }
@@ -100,6 +103,7 @@ impl Upload<'_> {
             received: None,
             invalid: 0,
             audience_id: None,
+            answered_id: None,
             tries: 0,
             lost: false,
         }
@@ -162,7 +166,7 @@ impl Upload<'_> {
         }
         let output = json!({
             "audience_id": session.audience_id.as_deref().unwrap_or(self.audience),
-            "session_id": (batches > 0).then(|| session.session_id.to_string()),
+            "session_id": (batches > 0).then(|| session.name()),
             "numReceived": if batches == 0 { Some(0) } else { session.received },
             "numInvalid": session.invalid,
             "batches": batches,
@@ -182,6 +186,11 @@ impl Session {
         self.received = Some(self.received.unwrap_or(0).max(answer.received));
         self.invalid = self.invalid.saturating_add(answer.invalid);
         self.audience_id = answer.audience_id.or(self.audience_id.take());
+        self.answered_id = answer.session_id.or(self.answered_id.take());
+    }
+
+    fn name(&self) -> String {
+        self.answered_id.clone().unwrap_or_else(|| self.session_id.to_string())
     }
 
     fn age_ms(&self) -> u64 {
@@ -237,6 +246,7 @@ fn read(response: &Response) -> Result<Answer, Failure> {
     let audience = body.get("audience_id").or_else(|| body.get("account_id"));
     Ok(Answer {
         audience_id: audience.and_then(id_text),
+        session_id: body.get("session_id").and_then(id_text),
         received: count("num_received").ok_or_else(|| unexpected("`num_received` is no number"))?,
         invalid: match body.get("num_invalid_entries") {
             None | Some(Value::Null) => 0,

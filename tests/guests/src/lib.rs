@@ -1,5 +1,7 @@
 //! Components for the tests: each file in `examples/` is one block with one behaviour, most of them bad.
 
+pub mod leak;
+
 use blockyard_sdk::{Block, Context, Failure, Manifest, Outcome};
 use serde_json::Value;
 
@@ -41,4 +43,14 @@ impl<B: Behaviour> Block for Guest<B> {
 /// A number in the config, or the default.
 pub fn number(config: &Value, key: &str, default: u64) -> u64 {
     config.get(key).and_then(Value::as_u64).unwrap_or(default)
+}
+
+/// A text in the config, or nothing.
+pub fn text<'a>(config: &'a Value, key: &str) -> &'a str {
+    config.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A failure as the tests compare it.
+pub fn refusal(failure: &Failure) -> Value {
+    serde_json::json!({"code": failure.code(), "message": failure.message()})
 }

@@ -1,5 +1,7 @@
 //! `GET /blocks`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -8,6 +10,7 @@ use serde_json::Value;
 use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery, Page};
 use crate::blocks::{Block, Versions};
+use crate::domain::Grant;
 use crate::domain::block::{HttpRule, LimitWishes, Ports, Slot};
 
 /// A block: what its active version says of itself, and which versions there are.
@@ -29,6 +32,8 @@ pub(in crate::api) struct BlockView<E> {
     stateless: bool,
     /// Whether it asks for neither HTTP nor secrets.
     pure: bool,
+    /// What the operator allows it.
+    grant: Arc<Grant>,
     /// SHA-256 of the component.
     digest: String,
     active_version: String,
@@ -38,7 +43,7 @@ pub(in crate::api) struct BlockView<E> {
 }
 
 impl<E> BlockView<E> {
-    pub(super) fn new(block: &Block, versions: &Versions, examples: Vec<E>) -> Self {
+    pub(super) fn new(block: &Block, versions: &Versions, grant: Arc<Grant>, examples: Vec<E>) -> Self {
         let manifest = &block.manifest;
         Self {
             r#type: manifest.block_type.to_string(),
@@ -55,6 +60,7 @@ impl<E> BlockView<E> {
             limits: manifest.limits,
             stateless: manifest.stateless,
             pure: manifest.is_pure(),
+            grant,
             digest: block.digest().to_owned(),
             active_version: versions.active.to_string(),
             versions: versions.all.keys().rev().map(ToString::to_string).collect(),
@@ -69,10 +75,10 @@ pub(in crate::api) async fn handle(
     InQuery(NoQuery {}): InQuery<NoQuery>,
 ) -> Json<Page<BlockView<String>>> {
     let types = state.catalogue.types();
-    let items = types.iter().filter_map(|(_, versions)| {
+    let items = types.iter().filter_map(|(block_type, versions)| {
         let block = versions.all.get(&versions.active)?;
         let examples = block.manifest.examples.iter().map(|example| example.name.clone()).collect();
-        Some(BlockView::new(block, versions, examples))
+        Some(BlockView::new(block, versions, state.catalogue.grant(block_type), examples))
     });
     Json(Page { items: items.collect(), next_cursor: None })
 }

@@ -26,5 +26,6 @@ pub(in crate::api) async fn handle(
 ) -> ApiResult<Json<BlockView<Example>>> {
     let block = find(&state.catalogue, &block_type, options.version.as_deref())?;
     let versions = state.catalogue.versions(&block.manifest.block_type).ok_or_else(|| unknown(&block_type))?;
-    Ok(Json(BlockView::new(&block, &versions, block.manifest.examples.clone())))
+    let grant = state.catalogue.grant(&block.manifest.block_type);
+    Ok(Json(BlockView::new(&block, &versions, grant, block.manifest.examples.clone())))
 }

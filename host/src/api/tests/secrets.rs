@@ -124,6 +124,8 @@ impl<'w> MakeWriter<'w> for Log {
 #[tokio::test]
 async fn hostile_bodies_and_names_are_refused_and_repeated_nowhere() {
     let log = Log::default();
+    // With a single subscriber in the process, a callsite that another test's thread meets first would be off for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start().await;

@@ -40,6 +40,17 @@ struct Inner {
     bytes_in_flight: AtomicUsize,
 }
 
+/// What is under way in the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HttpStats {
+    /// Requests that have their turn.
+    pub in_flight: usize,
+    /// Requests that wait for it.
+    pub waiting: usize,
+    /// Bytes of bodies held.
+    pub bytes_in_flight: usize,
+}
+
 /// A request with everything in it, secrets too.
 pub(super) struct Prepared {
     pub(super) target: Target,
@@ -98,6 +109,12 @@ impl HttpClient {
             bytes_in_flight: AtomicUsize::new(0),
             config,
         })))
+    }
+
+    /// What is under way at this moment.
+    pub fn stats(&self) -> HttpStats {
+        let (in_flight, waiting) = self.0.scheduler.counts();
+        HttpStats { in_flight, waiting, bytes_in_flight: self.0.bytes_in_flight.load(Ordering::Relaxed) }
     }
 
     pub(super) fn config(&self) -> &HttpConfig {

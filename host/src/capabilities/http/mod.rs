@@ -20,7 +20,7 @@ use blockyard_replay::{Exchange, RecordedRequest, RecordedResponse, Replay};
 use futures::{StreamExt as _, stream};
 use hyper::header::HeaderMap;
 
-pub use client::HttpClient;
+pub use client::{HttpClient, HttpStats};
 pub use connect::{Resolve, SystemResolver};
 pub use policy::Policy;
 

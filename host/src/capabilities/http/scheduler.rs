@@ -87,11 +87,17 @@ impl Scheduler {
         receiver.await.unwrap_or(Turn { lane, shared: None })
     }
 
-    /// Requests in flight, in all and of one block.
-    #[cfg(test)]
-    fn counts(&self, block: &str) -> (usize, usize) {
+    /// How many have a turn, and how many wait for one.
+    pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.0.lock();
-        (state.in_flight, state.of_block.get(block).copied().unwrap_or(0))
+        let queues = state.lanes.iter().flat_map(|(_, turns)| &turns.0);
+        let waiting = queues.flat_map(|(_, queue)| queue).filter(|sender| !sender.is_closed()).count();
+        (state.in_flight, waiting)
+    }
+
+    #[cfg(test)]
+    fn of_block(&self, block: &str) -> usize {
+        self.0.lock().of_block.get(block).copied().unwrap_or(0)
     }
 }
 
@@ -300,11 +306,11 @@ mod tests {
         assert!(scheduler.turn(lane("a", "h"), "e").now_or_never().is_none());
         let _third = scheduler.turn(lane("b", "h"), "e").await;
         assert!(scheduler.turn(lane("b", "h"), "e").now_or_never().is_none());
-        assert_eq!(scheduler.counts("a"), (3, 2));
+        assert_eq!((scheduler.counts().0, scheduler.of_block("a")), (3, 2));
         drop(first);
         let again = scheduler.turn(lane("a", "h"), "e").now_or_never().expect("a place is free");
         drop((second, again));
-        assert_eq!(scheduler.counts("a"), (1, 0));
+        assert_eq!((scheduler.counts().0, scheduler.of_block("a")), (1, 0));
     }
 
     #[tokio::test]
@@ -341,7 +347,7 @@ mod tests {
             assert!(scheduler.turn(lane("a", "h"), "gone").now_or_never().is_none());
         }
         drop(held);
-        assert_eq!(scheduler.counts("a"), (0, 0));
+        assert_eq!((scheduler.counts(), scheduler.of_block("a")), ((0, 0), 0));
         assert!(scheduler.turn(lane("a", "h"), "e").now_or_never().is_some());
     }
 

@@ -49,7 +49,7 @@ fn batches_are_numbered_in_one_session_and_only_the_last_is_flagged() {
     assert!(sent.iter().all(|sent| sent.together == 1 && sent.method == "POST"));
     assert_eq!(sent[0].credentials, [("meta".to_owned(), Placement::Bearer)]);
     assert_eq!(sent[0].url, format!("https://graph.facebook.com/v25.0/{AUDIENCE}/users"));
-    let expected = json!({"audience_id": AUDIENCE, "session_id": id.to_string(), "numReceived": 5, "numInvalid": 0,
+    let expected = json!({"audience_id": AUDIENCE, "session_id": "7", "numReceived": 5, "numInvalid": 0,
         "batches": 3, "skipped": 0});
     assert_eq!(result, expected);
 }

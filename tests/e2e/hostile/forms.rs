@@ -1,0 +1,3 @@
+//! The spellings of a secret: the same as the guests know them.
+
+include!("../../guests/src/forms.rs");
