@@ -1,26 +1,34 @@
 # make help lists what there is to do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fmt lint tools
+.PHONY: help demo test test-vendors bench fmt lint tools node
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-wasip2
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+VENDORS := tests/vendors
 DEMO_DATABASE := $(abspath $(TARGET_DIR))/demo.db
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: tools ## Build, and run the lead qualification example on a hundred leads
+demo: tools ## Build, and run the lead enrichment example, on recorded answers of the vendors
 	@echo "Building. The first time compiles Wasmtime and takes many minutes on a small machine, later ones a moment."
 	@$(CARGO) build --package blockyard
-	@$(CARGO) run --quiet --package blockyard -- run examples/lead-qualification.yaml \
-		--input examples/leads.json --database "sqlite://$(DEMO_DATABASE)"
+	@$(CARGO) run --quiet --package blockyard -- run examples/lead-enrichment.yaml --mode demo \
+		--input examples/prospects.json --database "sqlite://$(DEMO_DATABASE)"
 	@echo "The execution and every node's result are kept in $(DEMO_DATABASE)." >&2
 
 test: tools ## Run all tests
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace
+
+test-vendors: tools $(VENDORS)/node_modules/.package-lock.json | node ## Run the blocks against mocks of the vendors' APIs (needs Node)
+	$(CARGO) test --package blockyard-tests --test vendors -- --nocapture
+
+$(VENDORS)/node_modules/.package-lock.json: $(VENDORS)/package-lock.json | node
+	npm ci --prefix $(VENDORS)
+	@touch $@
 
 bench: tools ## Measure
 	$(CARGO) build --release --package blockyard
@@ -32,6 +40,7 @@ fmt: tools ## Format the code
 lint: tools ## Check the format, clippy's lints and the documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --package blockyard-tests --test vendors -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 
 # Rust, and the target that blocks are compiled for. rust-toolchain.toml names both; rustup installs them when they are
@@ -46,3 +55,7 @@ tools:
 			echo "The blocks need Rust's target $(WASM_TARGET): install rustup, or your system's package for it." >&2; \
 			exit 1; }; \
 		rustup target add $(WASM_TARGET); }
+
+node:
+	@command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || { \
+		echo "Node is missing, which the mocks run on: install Node 18.20 or newer with npm." >&2; exit 1; }

@@ -49,9 +49,9 @@ impl Caller {
     }
 
     async fn store_secret(&self, vendor: &Vendor) {
-        let value = format!("{}-0123456789", vendor.secret);
         let hosts = [vendor.host().to_owned()];
-        let secret = NewSecret::parse(vendor.secret.parse().unwrap(), Owner::Shared, value.into(), &hosts, None);
+        let secret =
+            NewSecret::parse(vendor.secret.parse().unwrap(), Owner::Shared, vendor.secret_text().into(), &hosts, None);
         let secret = secret.unwrap_or_else(|problems| panic!("{problems:?}"));
         self.app.vault.put(&UserId::local(), secret).await.unwrap();
     }

@@ -62,7 +62,7 @@ async fn run(caller: &Caller, vendor: &Vendor, proxy: &Proxy) -> Vec<Line> {
     let mut lines = Vec::new();
     for suite in &vendor.suites {
         let prism = Prism::start(suite.document).await;
-        proxy.point_at(prism.url());
+        proxy.point_at(prism.url(), vendor.secret_text());
         let mut line = suite::run(caller, proxy, vendor, suite).await;
         if !line.is_good() {
             line.mock_log = prism.log();
@@ -76,7 +76,7 @@ async fn run(caller: &Caller, vendor: &Vendor, proxy: &Proxy) -> Vec<Line> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_the_document_forbids_is_noticed() {
     let (prism, proxy) = (Prism::start("mixedbread.json").await, Proxy::start().await);
-    proxy.point_at(prism.url());
+    proxy.point_at(prism.url(), "0123456789".to_owned());
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for (key, body, word) in [
         ("Bearer 0123456789", r#"{"model": "m", "input": []}"#, "/v1/embeddings is answered with 422"),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -35,6 +36,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     mock: String,
+    /// The vendor's secret.
+    secret: String,
     plan: Plan,
     seen: Vec<Seen>,
 }
@@ -64,6 +67,10 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     /// The names of the query parameters.
     pub(crate) parameters: Vec<String>,
+    /// Headers with the vendor's secret.
+    pub(crate) credentials: Vec<String>,
+    /// Whether the secret stands in the URL, where logs would show it.
+    pub(crate) leaks: bool,
     /// The body, if it is JSON.
     pub(crate) body: Option<Value>,
     /// The status that the mock was asked for.
@@ -114,9 +121,10 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Put it in front of another mock.
-    pub(crate) fn point_at(&self, mock: String) {
-        self.shared.lock().mock = mock;
+    /// Put it in front of another mock; `secret` is looked for in what passes.
+    pub(crate) fn point_at(&self, mock: String, secret: String) {
+        let mut state = self.shared.lock();
+        (state.mock, state.secret) = (mock, secret);
     }
 
     /// Begin anew with a plan.
@@ -148,7 +156,8 @@ struct Answer {
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let mut seen = seen(&parts.method, &parts.uri, &body);
+    let secret = shared.lock().secret.clone();
+    let mut seen = seen(&parts, &body, &secret);
     let (mends, fault, mock, place) = {
         let mut state = shared.lock();
         let fault = state.plan.fault.clone().filter(|(from, _)| state.seen.len() >= *from).map(|(_, fault)| fault);
@@ -184,12 +193,16 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     Ok(respond(answer))
 }
 
-fn seen(method: &Method, uri: &hyper::Uri, body: &Bytes) -> Seen {
-    let url = reqwest::Url::parse(&format!("http://mock{uri}")).unwrap();
+fn seen(parts: &Parts, body: &Bytes, secret: &str) -> Seen {
+    let url = reqwest::Url::parse(&format!("http://mock{}", parts.uri)).unwrap();
+    let with_secret =
+        parts.headers.iter().filter(|(_, value)| value.to_str().is_ok_and(|value| value.contains(secret)));
     Seen {
-        method: method.to_string(),
-        path: uri.path().to_owned(),
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
         parameters: url.query_pairs().map(|(name, _)| name.into_owned()).collect(),
+        credentials: with_secret.map(|(name, _)| name.to_string()).collect(),
+        leaks: url.as_str().contains(secret),
         body: serde_json::from_slice(body).ok(),
         asked: None,
         status: 0,

@@ -14,6 +14,7 @@ use crate::table::{Becomes, Is, Operation, Retry, Suite, Vendor};
 struct Run<'a> {
     caller: &'a Caller,
     proxy: &'a Proxy,
+    vendor: &'a Vendor,
     suite: &'a Suite,
     document: Document,
     line: Line,
@@ -23,7 +24,7 @@ struct Run<'a> {
 pub(crate) async fn run(caller: &Caller, proxy: &Proxy, vendor: &Vendor, suite: &Suite) -> Line {
     let document = Document::read(suite.document);
     let line = Line::new(vendor.name, suite.document, suite.origin);
-    let mut run = Run { caller, proxy, suite, document, line };
+    let mut run = Run { caller, proxy, vendor, suite, document, line };
     for operation in &suite.operations {
         let accepted = run.accepted(operation).await;
         if let (Some(seen), Some(from)) = (accepted, operation.errors_from) {
@@ -41,6 +42,7 @@ impl Run<'_> {
         let seen = self.proxy.seen();
         let mut problems: Vec<String> = seen.iter().filter_map(Seen::refusal).collect();
         problems.extend(seen.iter().flat_map(|seen| self.unknown(seen)));
+        problems.extend(seen.iter().filter_map(|seen| self.misplaced(operation, seen)));
         problems.extend(other_requests(operation, &seen));
         problems.extend(other_result(operation, &called));
         if problems.is_empty() {
@@ -66,6 +68,14 @@ impl Run<'_> {
         let fields = fields.filter(|name| !known_fields.contains(name));
         let unknown: BTreeSet<&str> = parameters.chain(fields).collect();
         unknown.iter().map(|name| format!("{} has `{name}`, which the document does not know", seen.line())).collect()
+    }
+
+    /// A secret that is not where it belongs.
+    fn misplaced(&self, operation: &Operation, seen: &Seen) -> Option<String> {
+        let is_there = seen.credentials.iter().any(|name| name == self.vendor.secret_header);
+        let is_wrong = seen.leaks || is_there == operation.anonymous;
+        is_wrong
+            .then(|| format!("{} has the secret in {:?}, in its URL: {}", seen.line(), seen.credentials, seen.leaks))
     }
 
     /// Every error of the document at one request of an operation, then those that the document lacks.

@@ -9,6 +9,8 @@ pub(crate) struct Vendor {
     pub(crate) base: &'static str,
     /// The secret that its blocks ask for.
     pub(crate) secret: &'static str,
+    /// The header that it goes into.
+    pub(crate) secret_header: &'static str,
     /// A block to which the operator has to grant the host.
     pub(crate) granted_to: Option<&'static str>,
     pub(crate) suites: Vec<Suite>,
@@ -19,6 +21,11 @@ impl Vendor {
     pub(crate) fn host(&self) -> &'static str {
         let rest = self.base.split_once("://").map_or(self.base, |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// The secret's text.
+    pub(crate) fn secret_text(&self) -> String {
+        format!("{}-0123456789", self.secret)
     }
 }
 
@@ -57,6 +64,8 @@ pub(crate) struct Operation {
     pub(crate) mends: Vec<Mend>,
     /// What the result has, by JSON pointer; ports stand at the top, beside `metadata`.
     pub(crate) expected: Vec<(&'static str, Is)>,
+    /// Whether it goes without the secret.
+    pub(crate) anonymous: bool,
     /// How many waits the block asks for.
     pub(crate) waits: usize,
     /// The request from which on errors are answered; none for operations that others stand for.
@@ -80,6 +89,7 @@ impl Operation {
             requests: vec![request],
             mends: Vec::new(),
             expected: Vec::new(),
+            anonymous: false,
             waits: 0,
             errors_from: Some(0),
         }
@@ -97,6 +107,11 @@ impl Operation {
 
     pub(crate) fn expect(mut self, pointer: &'static str, is: Is) -> Self {
         self.expected.push((pointer, is));
+        self
+    }
+
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.anonymous = true;
         self
     }
 

@@ -11,6 +11,8 @@ pub(crate) fn all() -> Vec<Example> {
         people_search(),
         people_search_of_many(),
         match_person(),
+        match_another(),
+        match_nobody(),
         match_with_webhook(),
         match_many(),
         bulk_match(),
@@ -157,6 +159,28 @@ fn match_person() -> Example {
         json!({"found": true, "person": ada(),
             "requested": {"first_name": "Ada", "last_name": "Quill", "domain": "example.com"}}),
     )
+}
+
+fn match_another() -> Example {
+    let cleo_asked = json!({"first_name": "Cleo", "last_name": "Marsh", "domain": "example.org"});
+    Example::new(
+        "A designer by name and company",
+        json!({"operation": "matchPerson"}),
+        json!({"firstName": "Cleo", "lastName": "Marsh", "domain": "example.org"}),
+    )
+    .exchange(post("/people/match", cleo_asked.clone()), ok(json!({"person": cleo()})))
+    .output("output", json!({"found": true, "person": cleo(), "requested": cleo_asked}))
+}
+
+fn match_nobody() -> Example {
+    let asked = json!({"first_name": "Nemo", "last_name": "Nought", "domain": "example.net"});
+    Example::new(
+        "A person whom Apollo does not know",
+        json!({"operation": "matchPerson"}),
+        json!({"firstName": "Nemo", "lastName": "Nought", "domain": "example.net"}),
+    )
+    .exchange(post("/people/match", asked.clone()), ok(json!({"person": null})))
+    .output("output", json!({"found": false, "person": null, "requested": asked}))
 }
 
 fn match_with_webhook() -> Example {

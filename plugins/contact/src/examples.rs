@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::answer::{SYSTEM, format};
 
 pub(crate) fn all() -> Vec<Example> {
-    vec![one(), list(), only_verified()]
+    vec![one(), list(), signatures(), only_verified()]
 }
 
 fn exchange(example: Example, seen: &Value, id: &str, found: &Value) -> Example {
@@ -64,6 +64,40 @@ fn list() -> Example {
             {"names": [], "emails": [], "phones": [], "socials": [{"platform": "github", "handle": "cy-codes",
              "url": "https://github.com/cy-codes", "verified": true}], "company": null,
              "role": {"value": "Software engineer", "verified": false}, "item": {"username": "cy_codes"}}
+        ]),
+    )
+}
+
+/// What the people of the other blocks' examples write under their mails.
+fn signatures() -> Example {
+    let people = json!([
+        {"firstName": "Ada", "signature": "Ada Quill, Head of Growth, Example Labs. Direct line +33 4 99 00 01 02"},
+        {"firstName": "Cleo", "signature": "cleo marsh ~ design ~ cleo@example.org ~ insta @cleo.draws"},
+        {"firstName": "Nemo", "signature": "Sent from my phone"}
+    ]);
+    let answers = [
+        json!({"names": ["Ada Quill"], "emails": [], "phones": ["+33 4 99 00 01 02"], "socials": [],
+            "company": "Example Labs", "role": "Head of Growth"}),
+        json!({"names": ["cleo marsh"], "emails": ["cleo@example.org"], "phones": [],
+            "socials": [{"platform": "instagram", "handle": "cleo.draws", "url": null}], "company": null,
+            "role": "design"}),
+        json!({"names": [], "emails": [], "phones": [], "socials": [], "company": null, "role": null}),
+    ];
+    let config = json!({"textFields": ["signature"]});
+    let mut example = Example::new("What people write under their mails", config, people.clone());
+    for (index, answer) in answers.iter().enumerate() {
+        let seen = json!({"signature": people[index]["signature"]});
+        example = exchange(example, &seen, &format!("gen-1754000000-s{index}"), answer);
+    }
+    let social = json!({"platform": "instagram", "handle": "cleo.draws", "url": null, "verified": true});
+    example.output(
+        "output",
+        json!([
+            {"names": [said("Ada Quill")], "emails": [], "phones": [said("+33 4 99 00 01 02")], "socials": [],
+             "company": said("Example Labs"), "role": said("Head of Growth")},
+            {"names": [said("cleo marsh")], "emails": [said("cleo@example.org")], "phones": [], "socials": [social],
+             "company": null, "role": said("design")},
+            {"names": [], "emails": [], "phones": [], "socials": [], "company": null, "role": null}
         ]),
     )
 }

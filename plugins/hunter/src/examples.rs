@@ -120,12 +120,19 @@ fn find_emails() -> Example {
         "accept_all": null, "position": null, "twitter": null, "linkedin_url": null, "phone_number": null,
         "company": null, "sources": [], "verification": {"date": null, "status": null}
     });
+    let cleo = with(
+        found(),
+        json!({"first_name": "Cleo", "last_name": "Marsh", "email": "cleo@example.org", "score": 58,
+            "domain": "example.org", "position": "Designer", "company": "Example Works", "accept_all": true,
+            "verification": {"date": null, "status": "accept_all"}}),
+    );
     Example::new(
         "Addresses of people, one of whom is not known",
         json!({"operation": "emailFinder", "maxDuration": 15}),
         json!([
             {"firstName": "Ada", "lastName": "Quill", "domain": "example.com"},
-            {"fullName": "Nemo Nought", "domain": "example.net"}
+            {"firstName": "Nemo", "lastName": "Nought", "domain": "example.net"},
+            {"firstName": "Cleo", "lastName": "Marsh", "domain": "example.org"}
         ]),
     )
     .exchange(
@@ -133,10 +140,14 @@ fn find_emails() -> Example {
         ok(found(), json!({"params": {"first_name": "Ada", "last_name": "Quill", "full_name": null}})),
     )
     .exchange(
-        get("/email-finder?domain=example.net&full_name=Nemo%20Nought&max_duration=15"),
+        get("/email-finder?domain=example.net&first_name=Nemo&last_name=Nought&max_duration=15"),
         ok(miss.clone(), json!({})),
     )
-    .output("output", json!([found(), miss]))
+    .exchange(
+        get("/email-finder?domain=example.org&first_name=Cleo&last_name=Marsh&max_duration=15"),
+        ok(cleo.clone(), json!({})),
+    )
+    .output("output", json!([found(), miss, cleo]))
 }
 
 fn find_by_handle() -> Example {

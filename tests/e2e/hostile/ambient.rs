@@ -87,7 +87,7 @@ async fn a_call_is_passed_its_own_config_input_and_context_and_nothing_of_others
     let other = Run::new(&app, one("test.tells-all", json!("of-another")), json!("other-input"));
     let own = Run::new(&app, document, json!("own-input")).variables(json!({"shared": "by-the-workflow"}));
     let (own, other) = futures::join!(own.user("ada").end(), other.user("eve").end());
-    let told = node(&app, &own, "it").await.call.output.to_value().unwrap();
+    let told = node(&app, &own, "it").await.call.outputs.get("output").unwrap().to_value().unwrap();
     let context: Value = serde_json::from_str(told["context"].as_str().unwrap()).unwrap();
     let mut fields: Vec<&str> = context.as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();

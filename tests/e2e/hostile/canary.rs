@@ -8,7 +8,7 @@ use blockyard::domain::RunOptions;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::forms::forms;
+use super::forms::spellings;
 use super::{Owner, Server, assert_well, grant, one, rule, started, store_secret, tight};
 use crate::support::{Run, config_on_disk, nodes};
 use crate::timeline::{patiently, timeline};
@@ -26,7 +26,7 @@ pub(super) fn traces() -> Vec<String> {
         let characters: Vec<char> = form.chars().collect();
         characters[4..characters.len() - 4].iter().collect()
     };
-    forms(CANARY).into_iter().map(middle).collect()
+    spellings(CANARY).into_iter().map(middle).collect()
 }
 
 /// Assert that `text` holds nothing of the secret.
@@ -47,7 +47,8 @@ pub(super) async fn assert_nothing_shown(app: &App, block: &str, config: Value) 
     let mut shown = format!("{execution:?}\n{}", execution.output.as_str());
     for row in nodes(app, &execution).await {
         shown.push_str(&format!("\n{row:?}\n"));
-        for json in [&row.call.output, &row.call.metadata].into_iter().chain(row.call.exchanges.as_ref()) {
+        let outputs = row.call.outputs.0.iter().map(|(_, data)| data);
+        for json in outputs.chain([&row.call.metadata]).chain(row.call.exchanges.as_ref()) {
             shown.push_str(json.as_str());
         }
         for error in row.call.error.iter() {

@@ -82,7 +82,7 @@ async fn secrets_of_others_and_for_other_blocks_are_not_there() {
     let told = async |user: &str, secret: &str, mapped: serde_json::Value| {
         let node_of = json!({"id": "it", "type": "test.sends", "config": config(secret), "secrets": mapped});
         let execution = Run::new(&app, graph(json!([node_of]), &[]), json!(1)).user(user).end().await;
-        node(&app, &execution, "it").await.call.output.to_value().unwrap()
+        node(&app, &execution, "it").await.call.outputs.get("output").unwrap().to_value().unwrap()
     };
     let no_value = "has no value that this execution may use with `test.sends`";
     assert_refused(&told("eve", "others", json!({})).await[0], "secret-not-set", no_value, "another user's");

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 
 use super::bodies;
-use super::forms::forms;
+use super::forms::spellings;
 
 /// How many requests to `/together` it takes until they are answered.
 pub(crate) const TOGETHER: usize = 3;
@@ -230,7 +230,7 @@ fn echo(seen: &Seen) -> Vec<u8> {
 fn spelled(seen: &Seen) -> Vec<u8> {
     let secret = seen.header("x-key").or(seen.header("authorization")).unwrap_or(&seen.target);
     let secret = secret.trim_start_matches("Bearer ").trim_start_matches("Key ");
-    let mut spelled = forms(secret);
+    let mut spelled = spellings(secret);
     let headers: String = spelled.iter().enumerate().map(|(n, form)| format!("x-form-{n}: {form}\r\n")).collect();
     spelled.push(seen.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect());
     answer("200 OK", &headers, spelled.join("\n").as_bytes())

@@ -22,7 +22,7 @@ impl wit::Guest for DeepTexts {
 
     fn execute(config: String, _: String, _: String) -> Result<wit::Outcome, wit::Failure> {
         let plain = || ("output".to_owned(), "1".to_owned());
-        let ((port, data), metadata) = match config.trim_matches('"') {
+        let ((port, data), metadata) = match config.trim_start_matches("{\"way\":\"").trim_end_matches("\"}") {
             "output" => (("output".to_owned(), deep(100_000)), None),
             "metadata" => (plain(), Some(deep(100_000))),
             "state" => {

@@ -35,7 +35,14 @@ pub(crate) fn vendor() -> Vendor {
         errors: defined_errors(),
         told: told_errors(),
     };
-    Vendor { name: "Apify", base: "https://api.apify.com", secret: "apify", granted_to: None, suites: vec![suite] }
+    Vendor {
+        name: "Apify",
+        base: "https://api.apify.com",
+        secret: "apify",
+        secret_header: "authorization",
+        granted_to: None,
+        suites: vec![suite],
+    }
 }
 
 fn run_options() -> Value {

@@ -19,6 +19,7 @@ pub(crate) fn vendor() -> Vendor {
         name: "Apollo",
         base: "https://api.apollo.io/api/v1",
         secret: "apollo",
+        secret_header: "x-api-key",
         granted_to: None,
         suites: vec![suite],
     }

@@ -12,6 +12,7 @@ pub(crate) fn vendor() -> Vendor {
         name: "Hunter",
         base: "https://api.hunter.io/v2",
         secret: "hunter",
+        secret_header: "x-api-key",
         granted_to: None,
         suites: vec![project(), third_party()],
     }
@@ -98,6 +99,7 @@ fn finders() -> Vec<Operation> {
             json!({"domain": "example.com"}),
             "GET /email-count",
         )
+        .anonymous()
         .expect("/output/total", Is::Number),
     ]
 }
@@ -172,6 +174,7 @@ fn third_party() -> Suite {
             json!({"domain": "example.com"}),
             "GET /email-count",
         )
+        .anonymous()
         .expect("/output/total", Is::Number),
     ];
     Suite {

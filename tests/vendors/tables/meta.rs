@@ -20,6 +20,7 @@ pub(crate) fn vendor() -> Vendor {
         name: "Meta",
         base: "https://graph.facebook.com/v25.0",
         secret: "meta",
+        secret_header: "authorization",
         granted_to: None,
         suites: vec![suite],
     }

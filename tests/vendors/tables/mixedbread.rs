@@ -22,6 +22,7 @@ pub(crate) fn vendor() -> Vendor {
         name: "Mixedbread",
         base: "https://api.mixedbread.com",
         secret: "mixedbread",
+        secret_header: "authorization",
         granted_to: None,
         suites: vec![suite],
     }

@@ -20,6 +20,7 @@ pub(crate) fn vendor() -> Vendor {
         name: "OpenRouter",
         base: "https://openrouter.ai/api/v1",
         secret: "openrouter",
+        secret_header: "authorization",
         granted_to: None,
         suites: vec![suite],
     }

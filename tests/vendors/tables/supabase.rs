@@ -18,7 +18,14 @@ pub(crate) fn vendor() -> Vendor {
         errors: defined_errors(),
         told: told_errors(),
     };
-    Vendor { name: "Supabase", base: BASE, secret: "supabaseAnonKey", granted_to: Some(BLOCK), suites: vec![suite] }
+    Vendor {
+        name: "Supabase",
+        base: BASE,
+        secret: "supabaseAnonKey",
+        secret_header: "apikey",
+        granted_to: Some(BLOCK),
+        suites: vec![suite],
+    }
 }
 
 fn call(name: &'static str, mut config: Value, input: Value, request: &'static str) -> Operation {
