@@ -19,4 +19,5 @@ mod templates;
 mod templating;
 mod tidy;
 mod timeline;
+mod tls;
 mod workloads;

@@ -83,7 +83,7 @@ impl Visit {
             };
             self.inside.fetch_sub(1, Ordering::SeqCst);
             if gone {
-                drop(left.send(Instant::now()));
+                let _ = left.send(Instant::now());
                 return;
             }
             let body = json!({"data": {"status": "valid", "score": 90, "total": 3}, "meta": {}}).to_string();

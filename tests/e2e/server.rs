@@ -12,7 +12,7 @@ use crate::support::{cache_dir, guest};
 use crate::timeline::patiently;
 
 /// `blockyard` beside this test's own folder, built once more if it is older than the test.
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         let own = std::env::current_exe().unwrap();
         // <target>/<profile>/deps/e2e-<hash>

@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 400;
 
 /// Crates that only some modules may use, as paths below `host/src`.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 12] = [
     ("wasmtime", &["runtime/", "capabilities/"]),
     ("wasmtime_wasi", &["runtime/", "capabilities/"]),
     ("sqlx", &["store/"]),
     ("petgraph", &["orchestrator/plan.rs"]),
+    ("hyper", &["capabilities/http/"]),
+    ("hyper_rustls", &["capabilities/http/"]),
+    ("hyper_util", &["capabilities/http/"]),
+    ("rustls", &["capabilities/http/", "capabilities/vault/"]),
+    ("aho_corasick", &["capabilities/secrets/"]),
+    ("chacha20poly1305", &["capabilities/vault/"]),
     ("axum", &["api/", "cli/serve.rs"]),
     ("clap", &["cli/", "main.rs"]),
 ];

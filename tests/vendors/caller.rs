@@ -115,10 +115,7 @@ impl Caller {
                     waits_ms.push(after_ms);
                     state = Some(kept);
                 }
-                Ok(Finished::Suspended { .. }) => {
-                    let failure = CallFailure::permanent("endless", format!("it waited {MAX_WAITS} times"));
-                    return Called { result: Err(failure), waits_ms };
-                }
+                Ok(Finished::Suspended { .. }) => return Called { result: Err(endless()), waits_ms },
                 Ok(Finished::Done { outputs, metadata }) => {
                     let mut result = serde_json::to_value(&outputs).unwrap();
                     result["metadata"] = json!(metadata);
@@ -132,6 +129,10 @@ impl Caller {
     pub(crate) async fn stop(&self) {
         self.app.stop().await;
     }
+}
+
+fn endless() -> CallFailure {
+    CallFailure::permanent("endless", format!("it waited {MAX_WAITS} times"))
 }
 
 /// Finds the property `operation` wherever the schema has it.

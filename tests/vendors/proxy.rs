@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use http_body_util::{BodyExt as _, Full};
@@ -47,8 +48,8 @@ struct State {
 pub(crate) struct Plan {
     /// Changes to results.
     pub(crate) mends: Vec<Mend>,
-    /// From this request on, counted from 0, every answer is this one.
-    pub(crate) fault: Option<(usize, Fault)>,
+    /// Requests, counted from 0, that are answered so.
+    pub(crate) fault: Option<(Range<usize>, Fault)>,
 }
 
 /// An answer that is no result.
@@ -160,11 +161,12 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let mut seen = seen(&parts, &body, &secret);
     let (mends, fault, mock, place) = {
         let mut state = shared.lock();
-        let fault = state.plan.fault.clone().filter(|(from, _)| state.seen.len() >= *from).map(|(_, fault)| fault);
+        let (number, fault) = (state.seen.len(), state.plan.fault.clone());
+        let fault = fault.filter(|(requests, _)| requests.contains(&number)).map(|(_, fault)| fault);
         let line = seen.line();
         let mends: Vec<Mend> = state.plan.mends.iter().filter(|mend| line.starts_with(mend.on)).cloned().collect();
         state.seen.push(seen.clone());
-        (mends, fault, state.mock.clone(), state.seen.len() - 1)
+        (mends, fault, state.mock.clone(), number)
     };
     let mut headers = parts.headers;
     let preference = preference(fault.as_ref(), &mends);

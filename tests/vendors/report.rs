@@ -43,6 +43,12 @@ impl Line {
     }
 }
 
+const EXPLAINED: &str = "
+accepted: calls whose requests the mock took and whose results are right
+its errors: error answers of the document, at each operation
+other errors: error answers that only the vendor's documentation or clients have
+";
+
 /// A table with a line for each document.
 pub(crate) fn table(lines: &[Line]) -> String {
     let origin = |origin| match origin {
@@ -68,6 +74,5 @@ pub(crate) fn table(lines: &[Line]) -> String {
     let sum = |of: fn(&Line) -> usize| lines.iter().map(of).sum::<usize>();
     let (accepted, errors, told) = (sum(|line| line.accepted), sum(|line| line.errors), sum(|line| line.told));
     text += &format!("{:<12} {:<24} {:<26} {accepted:>10} {errors:>12} {told:>13}\n", "", "", "all");
-    text + "\naccepted: calls whose requests the mock took and whose results are right; its errors: error answers of the\n\
-            document, at each operation; other errors: error answers that only the vendor's documentation has.\n"
+    text + EXPLAINED
 }

@@ -37,7 +37,8 @@ pub(crate) async fn run(caller: &Caller, proxy: &Proxy, vendor: &Vendor, suite: 
 impl Run<'_> {
     /// Whether an operation gets through and gives what it should; then its requests.
     async fn accepted(&mut self, operation: &Operation) -> Option<Vec<Seen>> {
-        self.proxy.plan(Plan { mends: operation.mends.clone(), fault: None });
+        let hiccup = operation.hiccup.map(|(at, status)| (at..at + 1, Fault::OfMock(status, None)));
+        self.proxy.plan(Plan { mends: operation.mends.clone(), fault: hiccup });
         let called = self.caller.call(operation).await;
         let seen = self.proxy.seen();
         let mut problems: Vec<String> = seen.iter().filter_map(Seen::refusal).collect();
@@ -114,7 +115,7 @@ impl Run<'_> {
 
     /// Whether an answer becomes what it should.
     async fn fails(&mut self, operation: &Operation, from: usize, fault: Fault, becomes: Becomes, named: &str) -> bool {
-        self.proxy.plan(Plan { mends: operation.mends.clone(), fault: Some((from, fault)) });
+        self.proxy.plan(Plan { mends: operation.mends.clone(), fault: Some((from..usize::MAX, fault)) });
         let called = self.caller.call(operation).await;
         let refused: Vec<String> = self.proxy.seen().iter().filter_map(Seen::refusal).collect();
         let came = match &called.result {

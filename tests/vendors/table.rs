@@ -64,6 +64,8 @@ pub(crate) struct Operation {
     pub(crate) mends: Vec<Mend>,
     /// What the result has, by JSON pointer; ports stand at the top, beside `metadata`.
     pub(crate) expected: Vec<(&'static str, Is)>,
+    /// A request, counted from 0, that is answered with an error of the document at its first try.
+    pub(crate) hiccup: Option<(usize, u16)>,
     /// Whether it goes without the secret.
     pub(crate) anonymous: bool,
     /// How many waits the block asks for.
@@ -89,6 +91,7 @@ impl Operation {
             requests: vec![request],
             mends: Vec::new(),
             expected: Vec::new(),
+            hiccup: None,
             anonymous: false,
             waits: 0,
             errors_from: Some(0),
@@ -107,6 +110,13 @@ impl Operation {
 
     pub(crate) fn expect(mut self, pointer: &'static str, is: Is) -> Self {
         self.expected.push((pointer, is));
+        self
+    }
+
+    /// One error on the way, which the block has to get over.
+    pub(crate) fn once(mut self, request: usize, status: u16) -> Self {
+        self.hiccup = Some((request, status));
+        self.errors_from = None;
         self
     }
 

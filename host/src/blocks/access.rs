@@ -78,7 +78,7 @@ impl Block {
 
     /// Answers from what the block's examples recorded; each call of it has its own place in them.
     pub fn demo(&self) -> SharedReplay {
-        shared(Replay::lenient(self.recorded.clone()).unwrap_or_else(|_| nothing_recorded()))
+        shared(self.recorded.clone())
     }
 
     /// What a call with this config may use.
@@ -108,7 +108,7 @@ impl Block {
         access.replay = match mode {
             Mode::Production => None,
             Mode::Demo => Some(asked.replay.unwrap_or_else(|| self.demo())),
-            Mode::Test => Some(asked.replay.unwrap_or_else(|| shared(nothing_recorded()))),
+            Mode::Test => Some(asked.replay.unwrap_or_default()),
         };
         access
     }
@@ -119,12 +119,8 @@ pub fn shared(replay: Replay) -> SharedReplay {
     Arc::new(Mutex::new(replay))
 }
 
-fn nothing_recorded() -> Replay {
-    Replay::default()
-}
-
 /// The exchanges of all examples.
-pub(super) fn recorded(manifest: &Manifest) -> Result<Vec<Exchange>, String> {
+pub(super) fn recorded(manifest: &Manifest) -> Result<Replay, String> {
     let mut recorded = Vec::new();
     for example in &manifest.examples {
         let Some(exchanges) = &example.exchanges else { continue };
@@ -133,7 +129,7 @@ pub(super) fn recorded(manifest: &Manifest) -> Result<Vec<Exchange>, String> {
         Replay::strict(exchanges.clone()).map_err(|error| format!("example `{}`: {error}", example.name))?;
         recorded.extend(exchanges);
     }
-    Ok(recorded)
+    Replay::lenient(recorded).map_err(|error| error.to_string())
 }
 
 fn is_example(rule: &HttpRule, settings: &Settings) -> bool {
@@ -152,7 +148,7 @@ fn concrete(rule: &HttpRule, config: &str, settings: &BTreeMap<String, String>) 
         }
         _ => return None,
     };
-    let url = Url::parse(&place).or_else(|_| Url::parse(&format!("https://{place}"))).ok()?;
+    let url = if place.contains("://") { Url::parse(&place) } else { Url::parse(&format!("https://{place}")) }.ok()?;
     Some(HttpRule {
         host: Some(url.host_str()?.to_owned()),
         host_from: None,

@@ -8,7 +8,7 @@ mod schema;
 
 use std::sync::Arc;
 
-use blockyard_replay::Exchange;
+use blockyard_replay::Replay;
 
 use crate::capabilities::ProgressSink;
 use crate::domain::{Manifest, Problem};
@@ -33,7 +33,7 @@ pub struct Block {
     grants: Grants,
     settings: Settings,
     /// The exchanges of its examples.
-    recorded: Vec<Exchange>,
+    recorded: Replay,
 }
 
 impl Block {

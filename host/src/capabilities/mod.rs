@@ -23,6 +23,9 @@ use crate::domain::{BlockType, Mode, Sources, UserId};
 pub use log::LogBuffer;
 pub use progress::{ProgressSink, ProgressView};
 
+/// Things that one call may have open in the host at once: handles of secrets, timers, streams.
+const MAX_RESOURCES: usize = 10_000;
+
 /// Whom a call is made for; goes into log lines and errors.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
@@ -120,6 +123,8 @@ impl CallState {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         let progress = ProgressView::new(sink);
         Self {
             identity,
@@ -132,7 +137,7 @@ impl CallState {
             log,
             progress,
             output,
-            table: ResourceTable::new(),
+            table,
             wasi,
         }
     }

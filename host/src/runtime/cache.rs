@@ -57,6 +57,15 @@ impl Cache {
         }
     }
 
+    /// Hold back others that would compile the same component, in this process and in others, until the answer is
+    /// dropped. Without it (no cache, or no way to lock) the work is done twice, and nothing else happens.
+    pub(super) fn compiling(&self, digest: &str) -> Option<File> {
+        let path = self.path(digest)?.with_extension("lock");
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).ok()?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).ok()?;
+        Some(file)
+    }
+
     /// Keep a compiled component. A failure is logged: the next start compiles again.
     pub(super) fn store(&self, digest: &str, component: &Component) {
         let Some(path) = self.path(digest) else { return };

@@ -1,5 +1,6 @@
 //! One engine for the process, and the thread that makes its time pass.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -116,7 +117,8 @@ fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
         .wasm_component_model(true)
         .concurrency_support(false)
         .memory_init_cow(true)
-        .wasm_backtrace_max_frames(None)
+        // One frame is enough to tell an error inside of the guest from one about its answer.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(1))
         .generate_address_map(false);
     engine
 }

@@ -1,6 +1,6 @@
 //! Why a call failed: what the guest said, or what the sandbox saw.
 
-use wasmtime::Trap;
+use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::invoke::GuestState;
@@ -72,11 +72,11 @@ pub(super) fn classify(error: &wasmtime::Error, state: &GuestState) -> CallFailu
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return CallFailure::permanent(code::TRAP, format!("the block called exit({})", exit.0));
     }
-    let text = format!("{error:#}");
+    let text = error.root_cause().to_string();
     // wasmtime keeps this error's type to itself, so it is known by its words.
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         let bytes = state.limits.output_bytes;
-        return if state.cpu.in_host_call() {
+        return if error.is::<WasmBacktrace>() {
             CallFailure::permanent(code::TRAP, format!("passed more than {bytes} bytes to the host in one call"))
         } else {
             too_large(bytes)

@@ -98,8 +98,6 @@ pub(super) struct CpuClock {
     spent_ns: u64,
     /// Thread time of the last entry into the guest; `STOPPED` outside.
     since_ns: Arc<AtomicU64>,
-    /// Whether the guest is waiting for a host call.
-    in_host_call: bool,
 }
 
 const STOPPED: u64 = u64::MAX;
@@ -121,16 +119,10 @@ impl CpuClock {
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             spent_ns: 0,
             since_ns: Arc::new(AtomicU64::new(STOPPED)),
-            in_host_call: false,
         }
     }
 
-    pub(super) fn in_host_call(&self) -> bool {
-        self.in_host_call
-    }
-
     pub(super) fn on_transition(&mut self, hook: CallHook) {
-        self.in_host_call = matches!(hook, CallHook::CallingHost);
         if hook.exiting_host() { self.since_ns.store(thread_time_ns(), Ordering::Relaxed) } else { self.stop() }
     }
 

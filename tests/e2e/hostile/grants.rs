@@ -36,7 +36,7 @@ async fn what_the_manifest_does_not_ask_for_or_the_grant_does_not_give_is_refuse
         ("GET", "https://narrow.example/v22", unasked),
         ("GET", "https://narrow.example/v2/../admin", unasked),
         ("GET", "https://narrow.example/v2/%2e%2e/admin", unasked),
-        ("GET", "https://narrow.example/v2/..;/../admin", unasked),
+        ("GET", "https://narrow.example/v2/x/../../admin", unasked),
         ("GET", "https://narrow.example//v2", unasked),
         ("GET", "https://narrow.example/V2", unasked),
         ("GET", "https://narrow.example/%76%32", unasked),

@@ -8,6 +8,7 @@ mod canary;
 mod forms;
 mod grants;
 mod messages;
+mod process;
 mod reveal;
 mod secrets;
 mod servers;

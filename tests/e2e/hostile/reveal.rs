@@ -4,8 +4,9 @@ use blockyard::domain::{Grant, NodeStatus};
 use serde_json::json;
 
 use super::canary::{CANARY, WAYS, assert_clean, assert_no_file_holds_it, assert_nothing_shown, with_canary};
-use super::{assert_well, failure, one, outcome, rule};
-use crate::timeline::timeline;
+use super::{assert_well, failure, one, rule};
+use crate::support::{Run, node};
+use crate::timeline::{patiently, timeline};
 
 fn revealing() -> Grant {
     Grant { http: vec![rule("good.example", &["canary"])], reveal: vec!["canary".to_owned()], stateless: false }
@@ -61,8 +62,9 @@ async fn a_revealed_secret_is_on_record_and_scrubbed_from_whatever_the_block_put
 async fn a_flood_of_lines_with_a_secret_is_scrubbed_and_counted() {
     let (app, _server, directory) = with_canary("floods-with-secrets").await;
     app.catalogue.set_grant("test.floods-with-secrets".parse().unwrap(), revealing());
-    let row = outcome(&app, one("test.floods-with-secrets", json!({}))).await;
-    let call = row.call;
+    let run = Run::new(&app, one("test.floods-with-secrets", json!({})), json!(null));
+    let execution = patiently("the flood", run.end()).await;
+    let call = node(&app, &execution, "it").await.call;
     assert_eq!(
         (call.status, call.logs.len(), call.logs_dropped),
         (NodeStatus::Completed, 200, 9_800),
@@ -73,8 +75,7 @@ async fn a_flood_of_lines_with_a_secret_is_scrubbed_and_counted() {
         let fields = line.fields.as_ref().map_or("", |fields| fields.as_str());
         assert_clean("a line", format!("{} {fields}", line.message).as_bytes());
     }
-    let execution = app.store.executions(&Default::default()).await.unwrap();
-    for entry in timeline(&app, &execution[0].execution_id).await {
+    for entry in timeline(&app, &execution.execution_id).await {
         assert_clean("an event", format!("{entry:?}").as_bytes());
     }
     assert_well(&app).await;

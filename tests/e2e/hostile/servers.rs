@@ -193,7 +193,10 @@ fn reply(seen: &Seen) -> Reply {
         "/no-gzip" => encoded("gzip", b"not packed at all"),
         "/wrong-sum" => encoded("gzip", &bodies::wrong_sum(b"well packed")),
         "/brotli" => encoded("br", b"\x8b\x05\x80hello world\x03"),
-        "/many-encodings" => encoded("gzip, gzip, gzip, gzip, gzip", b"x"),
+        "/many-encodings" => {
+            let packed = (0..5).fold(b"x".to_vec(), |body, _| bodies::gzip(&body));
+            encoded("gzip, gzip, gzip, gzip, gzip", &packed)
+        }
         path => broken(path).map_or_else(|| Reply::Whole(answer("200 OK", "", &echo(seen))), Reply::Cut),
     }
 }

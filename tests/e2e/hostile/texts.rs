@@ -13,15 +13,15 @@ use crate::timeline::{patiently, timeline};
 async fn deep_json_is_refused_wherever_the_host_takes_json() {
     let (app, _server) = hostile(&["deep-texts"]).await;
     for (way, place) in [("output", "port `output`"), ("metadata", "metadata"), ("state", "suspension state")] {
-        let (code, message) = failure(&app, "test.deep-texts", json!(way)).await;
+        let (code, message) = failure(&app, "test.deep-texts", json!({"way": way})).await;
         assert_eq!(code, "invalid-output", "{way}: {message}");
         assert_eq!(message, format!("{place}: nested more than 127 levels deep"), "{way}");
     }
     // Of a failure only the details go, and of a line only the fields.
-    let error = outcome(&app, one("test.deep-texts", json!("failure"))).await.call.error.unwrap();
+    let error = outcome(&app, one("test.deep-texts", json!({"way": "failure"}))).await.call.error.unwrap();
     assert_eq!((error.code.as_str(), error.message.as_str()), ("deep", "its details are deep"));
     assert!(error.details.is_null());
-    let call = outcome(&app, one("test.deep-texts", json!("log"))).await.call;
+    let call = outcome(&app, one("test.deep-texts", json!({"way": "log"}))).await.call;
     let lines: Vec<&str> = call.logs.iter().map(|line| line.message.as_str()).collect();
     assert_eq!((call.status, lines), (NodeStatus::Completed, vec!["deep", "deeper", "no object", "no JSON"]));
     assert!(call.logs.iter().all(|line| line.fields.is_none()), "{:?}", call.logs);
@@ -37,7 +37,7 @@ async fn bytes_that_are_no_utf_8_end_the_call_wherever_they_are_passed() {
         "metadata", "output",
     ];
     for way in ways {
-        let (code, message) = failure(&app, "test.bad-utf8", json!(way)).await;
+        let (code, message) = failure(&app, "test.bad-utf8", json!({"way": way})).await;
         assert_eq!(code, "trap", "{way}: {message}");
         assert!(message.contains("invalid utf-8"), "{way}: {message}");
     }

@@ -10,6 +10,7 @@ async fn urls_that_can_be_read_in_two_ways_are_refused_before_anything_is_sent()
     let held = "holds a space, a control character or a backslash";
     let info = "the URL holds user info";
     let slash = "the URL's path holds an encoded slash or backslash";
+    let dots = "the URL's path holds a dot segment with parameters";
     let scheme = "the URL's scheme is neither https nor http";
     let unread = "the URL cannot be read";
     for (url, words) in [
@@ -40,8 +41,11 @@ async fn urls_that_can_be_read_in_two_ways_are_refused_before_anything_is_sent()
         ("https://good.example/v2/..%2Fadmin", slash),
         ("https://good.example/v2/%2e%2e%2fadmin", slash),
         ("https://good.example/v2%5c..", slash),
-        ("https:good.example/", "the URL has no `//` before its host"),
-        ("https:/good.example/", "the URL has no `//` before its host"),
+        ("https://good.example/v2/..;/admin", dots),
+        ("https://good.example/v2/%2e%2E;x=y/admin", dots),
+        ("https://good.example/.;/admin", dots),
+        ("https:good.example/", "the URL has no host behind `//`"),
+        ("https:/good.example/", "the URL has no host behind `//`"),
         ("https:///good.example/", ""),
         ("//good.example/", unread),
         ("good.example", unread),

@@ -23,7 +23,7 @@ impl wit::Guest for ManifestAsks {
         json!({
             "type": "test.manifest-asks", "version": "1.0.0", "name": "Manifest asks", "description": description,
             "configSchema": true, "inputSchema": true, "outputs": [{"port": "output"}],
-            "secrets": [{"name": "granted"}], "http": [{"host": "good.example", "secrets": ["granted"]}],
+            "secrets": [{"name": "granted", "description": "for tests"}], "http": [{"host": "good.example", "secrets": ["granted"]}],
         })
         .to_string()
     }

@@ -25,6 +25,8 @@ pub(crate) fn vendor() -> Vendor {
         operations: vec![
             run_sync(),
             run("run"),
+            again("run, unknown at first", 404),
+            again("run, a poll too many", 429),
             polled(),
             paged(),
             dataset(),
@@ -78,6 +80,13 @@ fn run(name: &'static str) -> Operation {
         .expect("/metadata/runIds/0", Is::Equal(json!("HG7ML7M8z78YcAPEB")))
         .expect("/metadata/usageTotalUsd", Is::Number)
         .waits(1)
+}
+
+/// The first look at the run fails, as it may just after the start, and the second does not.
+fn again(name: &'static str, status: u16) -> Operation {
+    let mut operation = run(name).once(1, status).waits(2);
+    operation.requests.insert(1, POLL);
+    operation
 }
 
 fn polled() -> Operation {

@@ -39,15 +39,18 @@ fn filters() -> Value {
     })
 }
 
+/// With all that arrives later.
+fn waterfall(operation: &str) -> Value {
+    json!({
+        "operation": operation, "revealPersonalEmails": true, "revealPhoneNumber": true, "runWaterfallEmail": true,
+        "runWaterfallPhone": true, "webhookUrl": "https://hooks.example.com/apollo"
+    })
+}
+
 fn people() -> Vec<Operation> {
     let lead = json!({"firstName": "Ada", "lastName": "Quill", "domain": "example.com"});
-    let waterfall = json!({
-        "operation": "matchPerson", "revealPersonalEmails": true, "revealPhoneNumber": true, "runWaterfallEmail": true,
-        "runWaterfallPhone": true, "webhookUrl": "https://hooks.example.com/apollo"
-    });
+    let alone = json!({"operation": "matchPerson"});
     let leads = json!([lead, {"email": "boris@example.com"}]);
-    let mut waterfall_of_many = waterfall.clone();
-    waterfall_of_many["operation"] = json!("bulkMatch");
     vec![
         Operation::new(
             "peopleSearch",
@@ -58,26 +61,26 @@ fn people() -> Vec<Operation> {
         )
         .expect("/output/people/0/id", Is::Text)
         .expect("/output/total_entries", Is::Number),
-        Operation::new("matchPerson", BLOCK, json!({"operation": "matchPerson"}), lead.clone(), "POST /people/match")
+        Operation::new("matchPerson", BLOCK, alone.clone(), lead.clone(), "POST /people/match")
             .expect("/output/found", Is::Equal(json!(true)))
             .expect("/output/person/id", Is::Text),
-        Operation::new("matchPerson with waterfall", BLOCK, waterfall, lead, "POST /people/match")
+        Operation::new("matchPerson with waterfall", BLOCK, waterfall("matchPerson"), lead, "POST /people/match")
             .expect("/output/person/id", Is::Text),
         Operation::new("bulkMatch", BLOCK, json!({"operation": "bulkMatch"}), leads.clone(), "POST /people/bulk_match")
             .expect("/output", Is::List(2))
             .expect("/output/0/found", Is::Equal(json!(true))),
-        Operation::new("bulkMatch with waterfall", BLOCK, waterfall_of_many, leads.clone(), "POST /people/bulk_match")
-            .expect("/output", Is::List(2))
-            .without_errors(),
         Operation::new(
-            "matchPerson of many",
+            "bulkMatch with waterfall",
             BLOCK,
-            json!({"operation": "matchPerson"}),
-            leads,
+            waterfall("bulkMatch"),
+            leads.clone(),
             "POST /people/bulk_match",
         )
         .expect("/output", Is::List(2))
         .without_errors(),
+        Operation::new("matchPerson of many", BLOCK, alone, leads, "POST /people/bulk_match")
+            .expect("/output", Is::List(2))
+            .without_errors(),
     ]
 }
 

@@ -6,6 +6,7 @@ use super::hunter_errors::{defined_errors, told_errors};
 use crate::table::{Change, Is, Operation, Origin, Suite, Vendor};
 
 const BLOCK: &str = "api.hunter";
+const VERIFY: &str = "GET /email-verifier";
 
 pub(crate) fn vendor() -> Vendor {
     Vendor {
@@ -84,14 +85,8 @@ fn finders() -> Vec<Operation> {
         )
         .expect("/output/email", Is::Text)
         .without_errors(),
-        Operation::new(
-            "emailVerifier",
-            BLOCK,
-            json!({"operation": "emailVerifier"}),
-            json!({"email": "Ada@Example.com"}),
-            "GET /email-verifier",
-        )
-        .expect("/output/status", Is::Equal(json!("valid"))),
+        verifier("emailVerifier"),
+        verifier("emailVerifier, asked twice").then(VERIFY).once(0, 202).waits(1),
         Operation::new(
             "emailCount",
             BLOCK,
@@ -102,6 +97,12 @@ fn finders() -> Vec<Operation> {
         .anonymous()
         .expect("/output/total", Is::Number),
     ]
+}
+
+fn verifier(name: &'static str) -> Operation {
+    let config = json!({"operation": "emailVerifier"});
+    Operation::new(name, BLOCK, config, json!({"email": "Ada@Example.com"}), VERIFY)
+        .expect("/output/status", Is::Equal(json!("valid")))
 }
 
 fn enrichments() -> Vec<Operation> {
@@ -145,8 +146,18 @@ fn enrichments() -> Vec<Operation> {
 
 /// This document has results without values, and no errors.
 fn third_party() -> Suite {
+    Suite {
+        document: "hunter.thirdparty.json",
+        origin: Origin::ThirdParty,
+        operations: third_party_operations(),
+        errors: Vec::new(),
+        told: Vec::new(),
+    }
+}
+
+fn third_party_operations() -> Vec<Operation> {
     let search = json!({"operation": "domainSearch", "type": "generic", "seniority": ["junior"], "department": ["hr"]});
-    let operations = vec![
+    vec![
         Operation::new("domainSearch", BLOCK, search, json!({"company": "Example Labs"}), "GET /domain-search")
             .mend("GET /domain-search", Change::Body("/meta/results", json!(1)))
             .expect("/output/emails", Is::List(1))
@@ -164,7 +175,7 @@ fn third_party() -> Suite {
             BLOCK,
             json!({"operation": "emailVerifier"}),
             json!({"email": "ada@example.com"}),
-            "GET /email-verifier",
+            VERIFY,
         )
         .expect("/output/status", Is::Text),
         Operation::new(
@@ -176,12 +187,5 @@ fn third_party() -> Suite {
         )
         .anonymous()
         .expect("/output/total", Is::Number),
-    ];
-    Suite {
-        document: "hunter.thirdparty.json",
-        origin: Origin::ThirdParty,
-        operations,
-        errors: Vec::new(),
-        told: Vec::new(),
-    }
+    ]
 }

@@ -1,5 +1,7 @@
-//! What Hunter's errors become. Its documentation calls 403 the rate limit and 429 the end of the credit; its own client
-//! takes 429 with `Retry-After` for the rate limit and 402 for the credit. Each answer is taken for what it says.
+//! What Hunter's errors become.
+//!
+//! Its documentation calls 403 the rate limit and 429 the end of the credit; its own client takes 429 with
+//! `Retry-After` for the rate limit and 402 for the credit. Each answer is taken for what it says.
 
 use serde_json::{Value, json};
 
@@ -32,6 +34,7 @@ fn error(id: &str, code: u16, details: &str) -> Value {
 
 pub(super) fn told_errors() -> Vec<Told> {
     vec![
+        told(204, json!(""), "unexpected-response", Never),
         told(400, error("pagination_error", 400, "Your plan does not allow this page"), "invalid-request", Never),
         told(402, error("payment_required", 402, "No credit left"), "quota-exceeded", Never),
         told(403, error("forbidden", 403, "This key may not do this"), "forbidden", Never),

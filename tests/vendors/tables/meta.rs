@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::meta_errors::{defined_errors, told_errors};
-use crate::table::{Is, Operation, Origin, Suite, Vendor};
+use crate::table::{Change, Is, Operation, Origin, Suite, Vendor};
 
 const BLOCK: &str = "api.meta-audience";
 const AUDIENCE: &str = "23850000000000001";
+const USERS: &str = "POST /23850000000000001/users";
 
 pub(crate) fn vendor() -> Vendor {
     let suite = Suite {
@@ -42,10 +43,19 @@ fn upload(operation: &'static str, request: &'static str) -> Operation {
         .expect("/output/session_id", Is::Text)
 }
 
-fn uploads() -> Vec<Operation> {
-    let post = "POST /23850000000000001/users";
+/// Two of three people, each in a request, with a complaint of Meta in each answer.
+fn batches(name: &'static str) -> Operation {
     let people = json!([person(), {"email": "boris@example.com"}, {"name": "nobody"}]);
-    let batches = json!({"operation": "addUsers", "audienceId": AUDIENCE, "batchSize": 1});
+    let config = json!({"operation": "addUsers", "audienceId": AUDIENCE, "batchSize": 1});
+    Operation::new(name, BLOCK, config, people, USERS)
+        .mend(USERS, Change::Body("/num_invalid_entries", json!(1)))
+        .expect("/output/batches", Is::Equal(json!(2)))
+        .expect("/output/skipped", Is::Equal(json!(1)))
+        .expect("/output/numInvalid", Is::Equal(json!(2)))
+        .without_errors()
+}
+
+fn uploads() -> Vec<Operation> {
     let columns = json!({
         "operation": "addUsers", "audienceId": AUDIENCE, "appIds": ["1001"], "pageIds": ["2002"],
         "fields": {"EMAIL": "email", "FI": "firstName", "GEN": "gender", "DOBY": "birth.year", "DOBM": "birth.month",
@@ -56,15 +66,12 @@ fn uploads() -> Vec<Operation> {
         "app": "77", "page": "88", "value": 12.5
     });
     vec![
-        upload("addUsers", post),
+        upload("addUsers", USERS),
         upload("removeUsers", "DELETE /23850000000000001/users"),
         upload("replaceUsers", "POST /23850000000000001/usersreplace"),
-        Operation::new("addUsers in batches", BLOCK, batches, people, post)
-            .then(post)
-            .expect("/output/batches", Is::Equal(json!(2)))
-            .expect("/output/skipped", Is::Equal(json!(1)))
-            .without_errors(),
-        Operation::new("addUsers, other columns", BLOCK, columns, customer, post)
+        batches("addUsers in batches").then(USERS),
+        batches("addUsers in batches, one sent twice").then(USERS).then(USERS).once(1, 500).waits(1),
+        Operation::new("addUsers, other columns", BLOCK, columns, customer, USERS)
             .expect("/output/numReceived", Is::Number)
             .without_errors(),
     ]

@@ -14,7 +14,7 @@ pub(crate) fn vendor() -> Vendor {
     let suite = Suite {
         document: "mixedbread.json",
         origin: Origin::Project,
-        operations: vec![embeddings(), several_formats(), rerank(), search()],
+        operations: vec![embeddings(), several_formats(), batches(), rerank(), search()],
         errors: defined_errors(),
         told: told_errors(),
     };
@@ -42,12 +42,25 @@ fn embeddings() -> Operation {
 
 fn several_formats() -> Operation {
     let config = json!({"operation": "embeddings", "encodingFormat": ["float", "base64", "ubinary"]});
-    let datum = |index: u32| json!({"object": "embedding_dict", "index": index, "embedding": {"float": [0.1], "base64": "zczMPQ=="}});
+    let embedding = json!({"float": [0.1], "base64": "zczMPQ==", "ubinary": [1]});
+    let datum = |index: u32| json!({"object": "embedding_dict", "index": index, "embedding": embedding});
     Operation::new("embeddings in formats", BLOCK, config, json!([{"text": "a"}, {"text": "b"}]), EMBED)
         .mend(EMBED, Change::Body("/data", json!([datum(1), datum(0)])))
         .expect("/output", Is::List(2))
         .expect("/output/1/embedding/base64", Is::Text)
         .without_errors()
+}
+
+/// Two requests, of which one has to be sent again.
+fn batches() -> Operation {
+    let config = json!({"operation": "embeddings", "batchSize": 1});
+    Operation::new("embeddings in batches", BLOCK, config, json!(["Ada climbs.", "Boris bakes."]), EMBED)
+        .then(EMBED)
+        .then(EMBED)
+        .once(1, 503)
+        .waits(1)
+        .expect("/output", Is::List(2))
+        .expect("/output/1/index", Is::Equal(json!(1)))
 }
 
 fn rerank() -> Operation {

@@ -31,7 +31,28 @@ fn answering(content: &Value) -> Change {
 }
 
 fn questions() -> Vec<Operation> {
-    let full = json!({
+    vec![
+        Operation::new(
+            "text",
+            "ai.openrouter",
+            json!({"prompt": "What is the capital of this country?"}),
+            json!({"country": "France"}),
+            CHAT,
+        )
+        .expect("/output/text", Is::Equal(json!("The capital of France is Paris.")))
+        .expect("/output/model", Is::Equal(json!("openai/gpt-4")))
+        .expect("/output/usage/totalTokens", Is::Equal(json!(35))),
+        Operation::new("schema", "ai.openrouter", everything(), json!(null), CHAT)
+            .mend(CHAT, answering(&json!({"city": "Paris"})))
+            .expect("/output/json", Is::Equal(json!({"city": "Paris"}))),
+        list("list").then(CHAT).without_errors(),
+        list("list, one of it later").then(CHAT).then(CHAT).once(0, 429).waits(1),
+    ]
+}
+
+/// All that can be asked for.
+fn everything() -> Value {
+    json!({
         "system": "Answer in JSON.", "prompt": "Capital of France?", "messages": [
             {"role": "user", "content": [{"type": "text", "text": "Capital of Austria?"},
                 {"type": "image_url", "image_url": {"url": "https://example.com/map.png"}}]},
@@ -44,32 +65,13 @@ fn questions() -> Vec<Operation> {
             "sort": "price", "max_price": {"prompt": "1", "completion": "2"}},
         "responseSchema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"],
             "additionalProperties": false}
-    });
-    vec![
-        Operation::new(
-            "text",
-            "ai.openrouter",
-            json!({"prompt": "What is the capital of this country?"}),
-            json!({"country": "France"}),
-            CHAT,
-        )
-        .expect("/output/text", Is::Equal(json!("The capital of France is Paris.")))
-        .expect("/output/model", Is::Equal(json!("openai/gpt-4")))
-        .expect("/output/usage/totalTokens", Is::Equal(json!(35))),
-        Operation::new("schema", "ai.openrouter", full, json!(null), CHAT)
-            .mend(CHAT, answering(&json!({"city": "Paris"})))
-            .expect("/output/json", Is::Equal(json!({"city": "Paris"}))),
-        Operation::new(
-            "list",
-            "ai.openrouter",
-            json!({"prompt": "Who is it?", "concurrency": 2}),
-            json!([{"name": "Ada"}, "Boris"]),
-            CHAT,
-        )
-        .then(CHAT)
+    })
+}
+
+fn list(name: &'static str) -> Operation {
+    let config = json!({"prompt": "Who is it?", "concurrency": 2});
+    Operation::new(name, "ai.openrouter", config, json!([{"name": "Ada"}, "Boris"]), CHAT)
         .expect("/output", Is::List(2))
-        .without_errors(),
-    ]
 }
 
 fn extractions() -> Vec<Operation> {

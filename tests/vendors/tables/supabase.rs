@@ -46,10 +46,13 @@ fn reads() -> Vec<Operation> {
             {"column": "name", "operator": "ilike", "value": "a*", "negate": true},
             {"column": "id", "operator": "eq", "value": [1, 2], "quantifier": "any"}
         ],
-        "anyOf": [{"column": "city", "operator": "is", "value": null}, {"column": "score", "operator": "lt", "value": 90}]
+        "anyOf": [
+            {"column": "city", "operator": "is", "value": null}, {"column": "score", "operator": "lt", "value": 90}
+        ]
     });
     let single = json!({
-        "operation": "select", "single": true, "bearer": true, "filters": [{"column": "id", "operator": "eq", "from": "lead"}]
+        "operation": "select", "single": true, "bearer": true,
+        "filters": [{"column": "id", "operator": "eq", "from": "lead"}]
     });
     vec![
         call("select", select, json!(null), "GET /leads")
@@ -61,8 +64,11 @@ fn reads() -> Vec<Operation> {
 }
 
 fn writes() -> Vec<Operation> {
-    let leads = json!([{"email": "ada@example.com", "score": 72, "note": "no column"}, {"email": "boris@example.com", "score": 31.5}]);
+    let leads = json!([
+        {"email": "ada@example.com", "score": 72, "note": "no column"}, {"email": "boris@example.com", "score": 31.5}
+    ]);
     let insert = json!({"operation": "insert", "columns": ["email", "score"], "schema": "public"});
+    let batches = json!({"operation": "insert", "columns": ["email", "score"], "batchSize": 1});
     let upsert = json!({
         "operation": "upsert", "columns": ["email", "score"], "onConflict": ["email"], "returning": "representation",
         "returningColumns": ["id", "email"]
@@ -70,6 +76,12 @@ fn writes() -> Vec<Operation> {
     let ignoring = json!({"operation": "upsert", "columns": ["email"], "ignoreDuplicates": true});
     vec![
         call("insert", insert, leads.clone(), "POST /leads").expect("/output/written", Is::Equal(json!(2))),
+        call("insert in batches", batches, leads.clone(), "POST /leads")
+            .then("POST /leads")
+            .then("POST /leads")
+            .once(1, 503)
+            .waits(1)
+            .expect("/output/written", Is::Equal(json!(2))),
         call("upsert", upsert, leads.clone(), "POST /leads")
             .mend("POST /leads", Change::Status(200))
             .expect("/output", Is::List(2))

@@ -139,5 +139,6 @@ async fn one_call_of_a_block_is_answered_with_all_its_fields() {
     assert!(error["details"]["pointer"].as_str().unwrap().starts_with("/conditions/0"), "{error}");
     let blocks = server.get("/blocks").await.json();
     let types: Vec<_> = blocks["items"].as_array().unwrap().iter().map(|block| block["type"].clone()).collect();
-    assert_eq!(types, ["core.branch", "core.filter", "core.transform"]);
+    assert_eq!(types.len(), 13);
+    assert!(types.contains(&"core.filter".into()) && types.contains(&"api.hunter".into()), "{types:?}");
 }

@@ -68,6 +68,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// Its bytes count as in flight until the guest gets it: a list of answers waits for the last of them.
+    pub(super) held: Option<Held>,
 }
 
 /// Why there is none.
@@ -127,7 +129,7 @@ impl HttpClient {
         // The time to wait for a turn is not the server's: the call's own limit bounds it.
         let _turn = self.0.scheduler.turn(lane, execution).await;
         let timeout = prepared.timeout;
-        tokio::time::timeout(timeout, self.0.exchange(prepared)).await.unwrap_or(Err(SendError::Timeout))
+        tokio::time::timeout(timeout, Inner::exchange(&self.0, prepared)).await.unwrap_or(Err(SendError::Timeout))
     }
 }
 
@@ -138,8 +140,8 @@ impl std::fmt::Debug for HttpClient {
 }
 
 impl Inner {
-    async fn exchange(&self, prepared: Prepared) -> Result<Answer, SendError> {
-        let mut held = Held { total: &self.bytes_in_flight, limit: self.config.bytes_in_flight, bytes: 0 };
+    async fn exchange(self: &Arc<Self>, prepared: Prepared) -> Result<Answer, SendError> {
+        let mut held = Held { client: Arc::clone(self), bytes: 0 };
         held.more(prepared.body.len())?;
         let (client, uri) = match self.rewritten_uri(&prepared)? {
             Some(uri) => (&self.rewritten, uri),
@@ -152,7 +154,7 @@ impl Inner {
         let first_byte = self.config.connect_timeout + self.config.first_byte_timeout;
         let response = tokio::time::timeout(first_byte, client.request(request));
         let response = response.await.map_err(|_| SendError::Timeout)?.map_err(|error| why(&error))?;
-        self.read(response, &mut held).await
+        self.read(response, held).await
     }
 
     /// The query, which may hold secrets, goes along.
@@ -163,7 +165,7 @@ impl Inner {
         url.as_str().parse().map(Some).map_err(unusable)
     }
 
-    async fn read(&self, response: Response<Incoming>, held: &mut Held<'_>) -> Result<Answer, SendError> {
+    async fn read(&self, response: Response<Incoming>, mut held: Held) -> Result<Answer, SendError> {
         let limit = self.config.body_bytes;
         let (mut parts, mut incoming) = response.into_parts();
         let mut body = Vec::new();
@@ -186,32 +188,46 @@ impl Inner {
             parts.headers.remove(CONTENT_LENGTH);
             inflated?
         };
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        held.keep(body.len());
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, held: Some(held) })
     }
 }
 
 /// Bytes that one exchange holds of those that the process may have in flight.
-struct Held<'a> {
-    total: &'a AtomicUsize,
-    limit: usize,
+pub(super) struct Held {
+    client: Arc<Inner>,
     bytes: usize,
 }
 
-impl Held<'_> {
+impl Held {
     fn more(&mut self, bytes: usize) -> Result<(), SendError> {
-        let before = self.total.fetch_add(bytes, Ordering::Relaxed);
+        let limit = self.client.config.bytes_in_flight;
+        let before = self.client.bytes_in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before.saturating_add(bytes) > self.limit {
-            let message = format!("more than {} bytes of HTTP bodies are in flight in this process", self.limit);
+        if before.saturating_add(bytes) > limit {
+            let message = format!("more than {limit} bytes of HTTP bodies are in flight in this process");
             return Err(SendError::Limited(message));
         }
         Ok(())
     }
+
+    /// Give back all but this many.
+    fn keep(&mut self, bytes: usize) {
+        let rest = self.bytes.saturating_sub(bytes);
+        self.client.bytes_in_flight.fetch_sub(rest, Ordering::Relaxed);
+        self.bytes -= rest;
+    }
 }
 
-impl Drop for Held<'_> {
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({} bytes)", self.bytes)
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.client.bytes_in_flight.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -239,10 +255,14 @@ fn tls(config: &HttpConfig) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.ca_file {
         let shown = path.display();
+        let known = roots.len();
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| format!("{shown}: {error}"))?;
         for certificate in certificates {
             let certificate = certificate.map_err(|error| format!("{shown}: {error}"))?;
             roots.add(certificate).map_err(|error| format!("{shown}: {error}"))?;
+        }
+        if roots.len() == known {
+            return Err(format!("{shown}: holds no certificate"));
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -197,6 +197,35 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
+    /// Gives a public address to whoever looks first, and this machine's to whoever looks again.
+    struct Rebinding(AtomicUsize);
+
+    impl Resolve for Rebinding {
+        fn resolve(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            let first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+            let address = if first { "192.0.1.77" } else { "127.0.0.1" };
+            async move { Ok(vec![address.parse().unwrap()]) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_bound_anew_between_check_and_connect_leads_nowhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let resolver = Arc::new(Rebinding(AtomicUsize::new(0)));
+        let timeout = Duration::from_millis(100);
+        let mut connector = Connector { resolver: resolver.clone(), guarded: true, timeout };
+        // The address that was checked is the one that is dialled, and nobody looks a second time; that it answers is
+        // not to be expected.
+        let first = connect(&mut connector, format!("http://a.example:{port}/")).await;
+        assert!(!matches!(first, Err(ConnectError::Denied { .. })));
+        assert_eq!(resolver.0.load(Ordering::Relaxed), 1);
+        // The next connection looks again and is refused.
+        let second = connect(&mut connector, format!("http://a.example:{port}/")).await;
+        assert!(matches!(second, Err(ConnectError::Denied { .. })), "{second:?}");
+        assert!(listener.accept().now_or_never().is_none());
+    }
+
     #[tokio::test]
     async fn the_next_address_is_tried_when_one_fails() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -81,10 +81,11 @@ impl CallState {
         let at_once = self.capabilities.http.config().in_flight_per_call.max(1);
         let client = self.capabilities.http.clone();
         let (block, execution) = (self.identity.block.clone(), self.identity.execution.clone());
-        let (client, block, execution) = (&client, &block, &execution);
+        let scrubber = self.secrets.scrubber();
+        let (client, block, execution, scrubber) = (&client, &block, &execution, scrubber.as_deref());
         let answers = stream::iter(sendings).map(|sending| async move {
             let mut sending = sending?;
-            let answer = sending.run(client, block, execution).await;
+            let answer = sending.run(client, block, execution, scrubber).await;
             Ok((sending, answer))
         });
         // In their order, whichever comes first.
@@ -159,13 +160,24 @@ fn may_go(slot: &str, found: &Found, checked: &Checked, block: &str) -> Result<(
 }
 
 impl Sending {
-    async fn run(&mut self, client: &HttpClient, block: &str, execution: &str) -> Result<Answer, HttpError> {
+    async fn run(
+        &mut self,
+        client: &HttpClient,
+        block: &str,
+        execution: &str,
+        scrubber: Option<&Scrubber>,
+    ) -> Result<Answer, HttpError> {
         let replay = match self.way.take() {
             None => return Err(HttpError::Other("the request was sent before".to_owned())),
             Some(Way::Network(prepared)) => {
                 let sent = client.send(*prepared, block, execution).await;
+                let mut url = self.url.clone();
+                if let Some(scrubber) = scrubber {
+                    // As in `exchange`: the block may know the text.
+                    scrubber.text(&mut url);
+                }
                 tracing::debug!(
-                    target: "blockyard::http", block, execution_id = execution, method = self.method, url = self.url,
+                    target: "blockyard::http", block, execution_id = execution, method = self.method, url,
                     status = sent.as_ref().map_or(0, |answer| answer.status), "request sent"
                 );
                 return sent.map_err(HttpError::from);
@@ -190,7 +202,7 @@ fn from_record(recorded: &RecordedResponse) -> Result<Answer, String> {
             headers.append(name, value);
         }
     }
-    Ok(Answer { status: recorded.status, headers, body: recorded.bytes()? })
+    Ok(Answer { status: recorded.status, headers, body: recorded.bytes()?, held: None })
 }
 
 fn response(answer: Answer, scrubber: Option<&Scrubber>) -> Response {
@@ -200,6 +212,8 @@ fn response(answer: Answer, scrubber: Option<&Scrubber>) -> Response {
     };
     let headers = answer.headers.iter().map(|(name, value)| Header { name: name.to_string(), value: text(value) });
     let mut response = Response { status: answer.status, headers: headers.collect(), body: answer.body };
+    // From here on the bytes are the guest's.
+    drop(answer.held);
     if let Some(scrubber) = scrubber {
         for header in &mut response.headers {
             scrubber.text(&mut header.name);

@@ -78,6 +78,11 @@ impl Target {
         if path.contains("%2f") || path.contains("%5c") {
             return Err("the URL's path holds an encoded slash or backslash".to_owned());
         }
+        // Some servers take what follows a `;` off before they look for `..`.
+        let dots = |segment: &str| matches!(segment.replace("%2e", ".").split(';').next(), Some("." | ".."));
+        if path.split('/').any(dots) {
+            return Err("the URL's path holds a dot segment with parameters".to_owned());
+        }
         let segments = url.path().split('/').skip(1).map(str::to_owned).collect();
         let port = url.port().unwrap_or(scheme.default_port());
         Ok(Self { url, scheme, host, port, segments })
@@ -151,6 +156,8 @@ mod tests {
             "https://api.example.com/%2fadmin",
             "https://api.example.com/v2%2F..%2Fadmin",
             "https://api.example.com/v2%5c..",
+            "https://api.example.com/v2/..;/admin",
+            "https://api.example.com/v2/%2E%2e;x/admin",
             "https://./",
             "https://api.example.com../",
             "https://api.example.com:99999/",

@@ -14,6 +14,13 @@ use super::Found;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What others leave besides: JavaScript's `encodeURIComponent`, Python's `quote`, and forms of the URL standard.
+const KEPT: [&AsciiSet; 3] = [
+    &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')'),
+    &UNRESERVED.remove(b'/'),
+    &UNRESERVED.add(b'~').remove(b'*'),
+];
+
 /// Knows some secrets in many spellings.
 #[derive(Debug)]
 pub struct Scrubber {
@@ -100,6 +107,12 @@ fn spellings(text: &str) -> BTreeSet<Vec<u8>> {
     add(lower_case_escapes(&encoded));
     add(encoded.replace("%20", "+"));
     add(encoded);
+    for kept in KEPT {
+        let encoded = utf8_percent_encode(text, kept).to_string();
+        add(lower_case_escapes(&encoded));
+        add(encoded.replace("%20", "+"));
+        add(encoded);
+    }
     // As browsers and many servers leave it: only what would end a query value.
     add(utf8_percent_encode(text, percent_encoding::CONTROLS).to_string());
     let escaped = serde_json::to_string(text).unwrap_or_default();
@@ -181,6 +194,7 @@ mod tests {
             "s3cr%2Ft%2B%C3%BC%22x%5C%3Dy%20z".to_owned(),
             "s3cr%2ft%2b%c3%bc%22x%5c%3dy%20z".to_owned(),
             "s3cr%2Ft%2B%C3%BC%22x%5C%3Dy+z".to_owned(),
+            "s3cr/t%2B%C3%BC%22x%5C%3Dy%20z".to_owned(),
             serde_json::to_string(SECRET).unwrap(),
             "s3cr/t+\\u00fc\\\"x\\\\=y z".to_owned(),
             "s3cr\\/t+ü\\\"x\\\\=y z".to_owned(),
