@@ -274,3 +274,33 @@ async fn what_an_execution_recorded_can_be_replayed_in_mode_test() {
     assert_eq!(outcome(other.options(replay), &app).await.unwrap_err().0, "not-recorded");
     assert!(gate.arrived.try_recv().is_err(), "something was sent");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_come_from_a_file_that_says_where_it_is_wrong() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("grants.json");
+    let with = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let mut config = config(&[]);
+        config.grants_file = Some(path.clone());
+        config
+    };
+    for (text, words) in [
+        ("[]", "grants.json"),
+        ("{\"Hunter\": {}}", "no block type"),
+        ("{\"api.hunter\": {\"http\": [{\"host\": 7}]}}", "api.hunter.http[0].host"),
+        ("{\"api.hunter\": {\"https\": []}}", "https"),
+        ("{\"api.hunter\": {\"http\": [{\"hostFrom\": \"config:/baseUrl\"}]}}", "/api.hunter/http/0/host"),
+        ("{\"api.hunter\": {\"http\": [{\"host\": \"*\"}]}}", "/api.hunter/http/0/host"),
+    ] {
+        let error = App::start(with(text)).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    // What the file says stands in place of what the block came with.
+    let app = App::start(with("{\"api.hunter\": {\"http\": [{\"host\": \"mine.example\"}]}}")).await.unwrap();
+    store(&app, "hunter", Owner::Shared, &["api.hunter.io"]).await;
+    let (code, message) = outcome(Run::new(&app, verify(json!({})), lead("ada")), &app).await.unwrap_err();
+    assert_eq!(code, "secret-not-granted", "{message}");
+    let hosts: Vec<_> = app.catalogue.grant(&"api.apollo".parse().unwrap()).http.clone();
+    assert!(!hosts.is_empty(), "others keep theirs");
+}

@@ -76,7 +76,11 @@ impl CallState {
     async fn send_many(&mut self, outgoing: Vec<Outgoing>) -> wasmtime::Result<Vec<Result<Response, HttpError>>> {
         let mut sendings = Vec::with_capacity(outgoing.len());
         for outgoing in outgoing {
-            sendings.push(self.check(outgoing)?);
+            let checked = self.check(outgoing)?;
+            if let Err(HttpError::Denied(reason)) = &checked {
+                self.tell_denied(reason);
+            }
+            sendings.push(checked);
         }
         let at_once = self.capabilities.http.config().in_flight_per_call.max(1);
         let client = self.capabilities.http.clone();
@@ -94,6 +98,19 @@ impl CallState {
             .into_iter()
             .map(|answer| answer.and_then(|(sending, answer)| self.hand_over(sending, answer)))
             .collect())
+    }
+
+    /// Operators want to know what is tried.
+    fn tell_denied(&self, reason: &str) {
+        let mut reason = reason.to_owned();
+        if let Some(scrubber) = self.secrets.scrubber() {
+            scrubber.text(&mut reason);
+        }
+        let identity = &self.identity;
+        tracing::info!(
+            target: "blockyard::http", block = identity.block, execution_id = identity.execution,
+            node_id = identity.node, reason, "request denied"
+        );
     }
 
     /// All checks that need no network, and the secrets' places.
@@ -171,15 +188,7 @@ impl Sending {
             None => return Err(HttpError::Other("the request was sent before".to_owned())),
             Some(Way::Network(prepared)) => {
                 let sent = client.send(*prepared, block, execution).await;
-                let mut url = self.url.clone();
-                if let Some(scrubber) = scrubber {
-                    // As in `exchange`: the block may know the text.
-                    scrubber.text(&mut url);
-                }
-                tracing::debug!(
-                    target: "blockyard::http", block, execution_id = execution, method = self.method, url,
-                    status = sent.as_ref().map_or(0, |answer| answer.status), "request sent"
-                );
+                self.tell_sent(&sent, block, execution, scrubber);
                 return sent.map_err(HttpError::from);
             }
             Some(Way::Replay(replay)) => replay,
@@ -190,6 +199,22 @@ impl Sending {
             return Err(HttpError::NotRecorded(format!("no recorded exchange answers {} {url}", self.method)));
         };
         from_record(recorded).map_err(HttpError::Other)
+    }
+}
+
+impl Sending {
+    fn tell_sent(&self, sent: &Result<Answer, SendError>, block: &str, execution: &str, scrubber: Option<&Scrubber>) {
+        if !tracing::enabled!(target: "blockyard::http", tracing::Level::DEBUG) {
+            return;
+        }
+        let mut url = self.url.clone();
+        if let Some(scrubber) = scrubber {
+            // As in `exchange`: the block may know the text.
+            scrubber.text(&mut url);
+        }
+        let status = sent.as_ref().map_or(0, |answer| answer.status);
+        let method = &self.method;
+        tracing::debug!(target: "blockyard::http", block, execution_id = execution, method, url, status, "request sent");
     }
 }
 
