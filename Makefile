@@ -24,7 +24,7 @@ test: tools ## Run all tests
 	$(CARGO) test --workspace
 
 test-vendors: tools $(VENDORS)/node_modules/.package-lock.json | node ## Run the blocks against mocks of the vendors' APIs (needs Node)
-	$(CARGO) test --package blockyard-tests --test vendors -- --nocapture
+	$(CARGO) test --workspace --test vendors -- --nocapture
 
 $(VENDORS)/node_modules/.package-lock.json: $(VENDORS)/package-lock.json | node
 	npm ci --prefix $(VENDORS)
@@ -40,7 +40,7 @@ fmt: tools ## Format the code
 lint: tools ## Check the format, clippy's lints and the documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --package blockyard-tests --test vendors -- -D warnings
+	$(CARGO) clippy --workspace --test vendors -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --workspace
 
 # Rust, and the target that blocks are compiled for. rust-toolchain.toml names both; rustup installs them when they are

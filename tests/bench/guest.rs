@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use blockyard::blocks::{Block, Call, CallContext, Catalogue, builtin};
-use blockyard::config::RuntimeConfig;
-use blockyard::domain::{Json, Mode, Sources};
-use blockyard::runtime::Runtime;
+use blockyard::app::App;
+use blockyard::blocks::{Block, Call, CallAccess, CallContext, builtin};
+use blockyard::config::Config;
+use blockyard::domain::{Json, Mode};
 use serde_json::json;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
@@ -19,9 +19,10 @@ const CONFIG: &str = r#"{"conditions":[{"field":"score","operator":"gte","value"
 pub(crate) async fn measure(report: &mut Report) {
     let input = crate::data("w1-input.json").to_string();
     let raw = Raw::new();
-    let runtime = Runtime::new(RuntimeConfig::default(), Sources::system()).unwrap();
-    let catalogue = Catalogue::with_builtins(runtime).await.unwrap();
-    let block = catalogue.resolve(&"core.filter".parse().unwrap()).unwrap();
+    let mut config = Config::default();
+    config.database.url = "sqlite::memory:".to_owned();
+    let app = App::start(config).await.unwrap();
+    let block = app.catalogue.resolve(&"core.filter".parse().unwrap()).unwrap();
     let document = Json::parse(input.clone()).unwrap();
     let (mut whole, mut alone, mut native) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -70,8 +71,8 @@ async fn through_runtime(block: &Block, input: &Json) {
         state: None,
     };
     // The config as it comes from a request: checked against its schema each time.
-    let call =
-        Call { config: CONFIG, config_checked: false, ports: &ports, input, context, limits: block.limits(None) };
+    let (limits, access) = (block.limits(None), CallAccess::default());
+    let call = Call { config: CONFIG, config_checked: false, ports: &ports, input, context, limits, access };
     block.call(call, None).await.result.unwrap();
 }
 

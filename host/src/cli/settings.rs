@@ -49,11 +49,11 @@ pub(super) struct Engine {
     /// What blocks may do: a JSON object of grants by block type, in place of those that built-in blocks come with
     #[arg(long, env = "BLOCKYARD_GRANTS", value_name = "FILE")]
     grants: Option<PathBuf>,
-    #[command(flatten)]
-    http: super::http::Http,
     /// How long shutdown waits for running executions [default: 10000]
     #[arg(long, env = "BLOCKYARD_SHUTDOWN_MS", value_name = "MS")]
     shutdown_ms: Option<u64>,
+    #[command(flatten)]
+    http: super::http::Http,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

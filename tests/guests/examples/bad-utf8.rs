@@ -6,11 +6,13 @@ use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 struct BadUtf8;
 
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 fn bad() -> String {
     // SAFETY: broken on purpose: these bytes are no UTF-8, and nothing here looks at them. The host has to notice.
     unsafe { String::from_utf8_unchecked(b"caf\xff\xfe\xc0\x80".to_vec()) }
 }
 
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 fn outgoing(method: String, url: String, name: String, value: String) -> http::Outgoing<'static> {
     let headers = vec![http::Header { name, value }];
     let request = http::Request { method, url, headers, body: None, timeout_ms: None };
@@ -47,6 +49,7 @@ impl wit::Guest for BadUtf8 {
     }
 }
 
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 fn done(port: String, data: String, metadata: Option<String>) -> wit::Outcome {
     wit::Outcome::Done(wit::Output { emissions: vec![wit::Emission { port, data }], metadata })
 }

@@ -7,6 +7,7 @@ use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
 struct DeepTexts;
 
 /// Under the limit of a log line's bytes for 2,000 levels, far over every limit of depth.
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 fn deep(levels: usize) -> String {
     format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels))
 }

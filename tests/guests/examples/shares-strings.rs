@@ -46,7 +46,7 @@ fn list(mut request: impl FnMut() -> http::Request) -> Vec<http::Outgoing<'stati
 }
 
 /// The same string once more.
-fn again(shared: &mut String) -> String {
+fn again(shared: &mut str) -> String {
     // SAFETY: broken on purpose: all of these claim to own the same bytes. The call ends before anyone frees them.
     unsafe { String::from_raw_parts(shared.as_mut_ptr(), shared.len(), shared.len()) }
 }

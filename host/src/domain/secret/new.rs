@@ -14,9 +14,9 @@ pub struct NewSecret {
     pub owner: Owner,
     /// Its text.
     pub value: SecretText,
-    /// As in [`SecretInfo`].
+    /// As in [`SecretInfo`](super::SecretInfo).
     pub hosts: Vec<String>,
-    /// As in [`SecretInfo`].
+    /// As in [`SecretInfo`](super::SecretInfo).
     pub blocks: Option<Vec<BlockType>>,
 }
 
