@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use build_wasm::{build, fail, path_of};
+use sha2::{Digest as _, Sha256};
 
 fn main() {
     let workspace = path_of("CARGO_MANIFEST_DIR").join("..");
@@ -25,7 +26,8 @@ fn main() {
     let mut list = String::from("[\n");
     for name in &names {
         let component = folder.join(format!("blockyard_{}.wasm", name.replace('-', "_")));
-        list.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", component.display().to_string()));
+        let digest = digest(&component);
+        list.push_str(&format!("    ({name:?}, {digest:?}, include_bytes!({:?})),\n", component.display().to_string()));
     }
     list.push(']');
     if let Err(error) = fs::write(path_of("OUT_DIR").join("builtin.rs"), list) {
@@ -42,6 +44,13 @@ fn plugins(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// As `runtime::digest` has it. Known from the build, so that a start need not read what is compiled already.
+fn digest(component: &Path) -> String {
+    let bytes = fs::read(component).unwrap_or_else(|error| fail(&format!("{}: {error}", component.display())));
+    let hash = Sha256::digest(bytes);
+    hash.iter().fold(String::from("sha256:"), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Whether the crate's `Cargo.toml` has this text. One without a `cdylib` is no block: it is what several share.

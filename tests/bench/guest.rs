@@ -109,7 +109,7 @@ impl Raw {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool)).concurrency_support(false);
         config.epoch_interruption(true);
         let engine = Engine::new(&config).unwrap();
-        let bytes = builtin::COMPONENTS.iter().find(|(name, _)| *name == "filter").unwrap().1;
+        let bytes = builtin::COMPONENTS.iter().find(|(name, _, _)| *name == "filter").unwrap().2;
         let component = Component::from_binary(&engine, bytes).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();

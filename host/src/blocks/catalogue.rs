@@ -73,7 +73,10 @@ impl Catalogue {
     /// If one does not load, which a test rules out.
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
         let catalogue = Self { runtime, types: Arc::default(), generation: Arc::default(), grants: Grants::default() };
-        let loads = builtin::COMPONENTS.iter().map(|(_, bytes)| catalogue.register(bytes::Bytes::from_static(bytes)));
+        let loads = builtin::COMPONENTS.iter().map(|(_, digest, bytes)| {
+            let load = catalogue.runtime.load_known(bytes::Bytes::from_static(bytes), digest);
+            async { catalogue.add(load.await?).await }
+        });
         for block in futures::future::try_join_all(loads).await? {
             let settings = catalogue.runtime.capabilities().vault.settings();
             let grant = || Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned());
@@ -87,7 +90,10 @@ impl Catalogue {
     /// # Errors
     /// If it is no block, or another one has its type and version.
     pub async fn register(&self, bytes: bytes::Bytes) -> Result<Arc<Block>, RegisterError> {
-        let component = self.runtime.load(bytes).await?;
+        self.add(self.runtime.load(bytes).await?).await
+    }
+
+    async fn add(&self, component: Component) -> Result<Arc<Block>, RegisterError> {
         let manifest = self.runtime.manifest(&component).await.map_err(RegisterError::ManifestCall)?;
         let block = Arc::new(self.block(component, &manifest)?);
         let (block_type, version) = (block.manifest.block_type.clone(), block.manifest.version.clone());

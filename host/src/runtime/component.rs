@@ -72,17 +72,27 @@ impl Runtime {
     /// If the bytes are no component, or one that does not fit this host.
     pub async fn load(&self, bytes: impl Into<bytes::Bytes>) -> Result<Component, ComponentError> {
         let (runtime, bytes) = (self.clone(), bytes.into());
-        tokio::task::spawn_blocking(move || runtime.load_blocking(&bytes))
+        tokio::task::spawn_blocking(move || runtime.load_blocking(&bytes, digest(&bytes)))
             .await
             .map_err(|_| ComponentError::Interrupted)?
     }
 
-    fn load_blocking(&self, bytes: &[u8]) -> Result<Component, ComponentError> {
+    /// The same for bytes whose digest is known: they are not read if they were compiled before.
+    ///
+    /// # Errors
+    /// As [`Runtime::load`].
+    pub async fn load_known(&self, bytes: bytes::Bytes, digest: &str) -> Result<Component, ComponentError> {
+        let (runtime, digest) = (self.clone(), digest.to_owned());
+        tokio::task::spawn_blocking(move || runtime.load_blocking(&bytes, digest))
+            .await
+            .map_err(|_| ComponentError::Interrupted)?
+    }
+
+    fn load_blocking(&self, bytes: &[u8], digest: String) -> Result<Component, ComponentError> {
         let shared = &self.shared;
         if wasmtime::Engine::detect_precompiled(bytes).is_some() {
             return Err(ComponentError::Precompiled);
         }
-        let digest = digest(bytes);
         let compiled = match shared.cache.load(&shared.engine, &digest) {
             Some(compiled) => compiled,
             None => self.compile(bytes, &digest)?,
