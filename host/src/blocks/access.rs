@@ -149,13 +149,7 @@ fn concrete(rule: &HttpRule, config: &str, settings: &BTreeMap<String, String>) 
         _ => return None,
     };
     let url = if place.contains("://") { Url::parse(&place) } else { Url::parse(&format!("https://{place}")) }.ok()?;
-    Some(HttpRule {
-        host: Some(url.host_str()?.to_owned()),
-        host_from: None,
-        scheme: Some(url.scheme().to_owned()),
-        port: url.port_or_known_default(),
-        ..rule.clone()
-    })
+    rule.at(&url)
 }
 
 #[cfg(test)]

@@ -95,6 +95,8 @@ pub struct CallState {
     pub recorder: http::Recorder,
     /// How many requests it sent.
     requests: usize,
+    /// Whether operators were told that one was denied.
+    denial_told: bool,
     /// Lines logged so far.
     pub log: LogBuffer,
     /// How far the call says it is.
@@ -134,6 +136,7 @@ impl CallState {
             secrets: secrets::SecretsView::default(),
             recorder: http::Recorder::default(),
             requests: 0,
+            denial_told: false,
             log,
             progress,
             output,

@@ -198,6 +198,20 @@ pub struct HttpRule {
     pub secrets: Vec<String>,
 }
 
+impl HttpRule {
+    /// The rule for the scheme, host and port of a URL, in place of where it said they are to be found; `None` if the
+    /// URL has no host.
+    pub fn at(&self, url: &url::Url) -> Option<Self> {
+        Some(Self {
+            host: Some(url.host_str()?.to_owned()),
+            host_from: None,
+            scheme: Some(url.scheme().to_owned()),
+            port: url.port_or_known_default(),
+            ..self.clone()
+        })
+    }
+}
+
 /// Limits that a block wishes for; the operator's ceilings hold.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

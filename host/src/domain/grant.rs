@@ -25,16 +25,7 @@ impl Grant {
     pub fn of_builtin(manifest: &Manifest, setting: impl Fn(&str) -> Option<String>) -> Self {
         let concrete = |rule: &HttpRule| match rule.host_from.as_deref() {
             None => Some(rule.clone()),
-            Some(from) => {
-                let url = url::Url::parse(&setting(from.strip_prefix("setting:")?)?).ok()?;
-                Some(HttpRule {
-                    host: Some(url.host_str()?.to_owned()),
-                    host_from: None,
-                    scheme: Some(url.scheme().to_owned()),
-                    port: url.port_or_known_default(),
-                    ..rule.clone()
-                })
-            }
+            Some(from) => rule.at(&url::Url::parse(&setting(from.strip_prefix("setting:")?)?).ok()?),
         };
         Self {
             http: manifest.http.iter().filter_map(concrete).collect(),

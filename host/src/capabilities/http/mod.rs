@@ -10,19 +10,20 @@ mod guard;
 mod inflate;
 mod message;
 mod policy;
+mod record;
 mod rewrite;
 mod scheduler;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blockyard_replay::{Exchange, RecordedRequest, RecordedResponse, Replay};
+use blockyard_replay::Replay;
 use futures::{StreamExt as _, stream};
-use hyper::header::HeaderMap;
 
 pub use client::{HttpClient, HttpStats};
 pub use connect::{Resolve, SystemResolver};
 pub use policy::Policy;
+pub use record::Recorder;
 
 use super::CallState;
 use super::bindings::blockyard::block::http::{Header, Host, HttpError, Outgoing, Response};
@@ -32,31 +33,6 @@ use message::Checked;
 
 /// Recorded exchanges that calls are answered from, one after the other.
 pub type SharedReplay = Arc<Mutex<Replay>>;
-
-/// What one call sent and got, kept if somebody asked for it.
-#[derive(Debug, Default)]
-pub struct Recorder {
-    exchanges: Vec<Exchange>,
-    bytes: usize,
-    /// Whether something had no room.
-    cut: bool,
-}
-
-impl Recorder {
-    /// The exchanges, and whether they are all.
-    pub fn take(&mut self) -> (Vec<Exchange>, bool) {
-        (std::mem::take(&mut self.exchanges), !self.cut)
-    }
-
-    fn keep(&mut self, exchange: Exchange, bytes: usize, limit: usize) {
-        if self.bytes.saturating_add(bytes) > limit {
-            self.cut = true;
-            return;
-        }
-        self.bytes += bytes;
-        self.exchanges.push(exchange);
-    }
-}
 
 /// A request on its way, with what is needed to show it afterwards.
 enum Way {
@@ -76,11 +52,7 @@ impl CallState {
     async fn send_many(&mut self, outgoing: Vec<Outgoing>) -> wasmtime::Result<Vec<Result<Response, HttpError>>> {
         let mut sendings = Vec::with_capacity(outgoing.len());
         for outgoing in outgoing {
-            let checked = self.check(outgoing)?;
-            if let Err(HttpError::Denied(reason)) = &checked {
-                self.tell_denied(reason);
-            }
-            sendings.push(checked);
+            sendings.push(self.check(outgoing)?);
         }
         let at_once = self.capabilities.http.config().in_flight_per_call.max(1);
         let client = self.capabilities.http.clone();
@@ -94,14 +66,22 @@ impl CallState {
         });
         // In their order, whichever comes first.
         let answers: Vec<_> = answers.buffered(at_once).collect().await;
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.and_then(|(sending, answer)| self.hand_over(sending, answer)))
-            .collect())
+        let mut told = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let answer = answer.and_then(|(sending, answer)| self.hand_over(sending, answer));
+            if let Err(HttpError::Denied(reason)) = &answer {
+                self.tell_denied(reason);
+            }
+            told.push(answer);
+        }
+        Ok(told)
     }
 
-    /// Operators want to know what is tried.
-    fn tell_denied(&self, reason: &str) {
+    /// Operators want to know what is tried; the first time in a call is enough, so that nobody floods their log.
+    fn tell_denied(&mut self, reason: &str) {
+        if std::mem::replace(&mut self.denial_told, true) {
+            return;
+        }
         let mut reason = reason.to_owned();
         if let Some(scrubber) = self.secrets.scrubber() {
             scrubber.text(&mut reason);
@@ -155,7 +135,8 @@ impl CallState {
         let response = response(answer, scrubber.as_deref());
         if self.access.record {
             let limit = self.capabilities.http.config().recorded_bytes;
-            let (exchange, bytes) = exchange(sending, &response, scrubber.as_deref());
+            let Sending { method, url, body, .. } = sending;
+            let (exchange, bytes) = record::exchange(&method, url, body, &response, scrubber.as_deref());
             self.recorder.keep(exchange, bytes, limit);
         }
         Ok(response)
@@ -198,11 +179,9 @@ impl Sending {
             let url: String = self.url.chars().take(300).collect();
             return Err(HttpError::NotRecorded(format!("no recorded exchange answers {} {url}", self.method)));
         };
-        from_record(recorded).map_err(HttpError::Other)
+        record::from_record(recorded).map_err(HttpError::Other)
     }
-}
 
-impl Sending {
     fn tell_sent(&self, sent: &Result<Answer, SendError>, block: &str, execution: &str, scrubber: Option<&Scrubber>) {
         if !tracing::enabled!(target: "blockyard::http", tracing::Level::DEBUG) {
             return;
@@ -216,18 +195,6 @@ impl Sending {
         let method = &self.method;
         tracing::debug!(target: "blockyard::http", block, execution_id = execution, method, url, status, "request sent");
     }
-}
-
-fn from_record(recorded: &RecordedResponse) -> Result<Answer, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &recorded.headers {
-        let name = hyper::header::HeaderName::from_bytes(name.as_bytes());
-        let value = hyper::header::HeaderValue::from_str(value);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
-        }
-    }
-    Ok(Answer { status: recorded.status, headers, body: recorded.bytes()?, held: None })
 }
 
 fn response(answer: Answer, scrubber: Option<&Scrubber>) -> Response {
@@ -264,24 +231,6 @@ fn scrub_error(error: HttpError, scrubber: Option<&Scrubber>) -> HttpError {
         HttpError::Other(message) => HttpError::Other(scrubbed(message)),
         other @ (HttpError::Timeout | HttpError::TooLarge(_)) => other,
     }
-}
-
-/// The exchange as it may be shown, and about how many bytes it is.
-fn exchange(mut sending: Sending, response: &Response, scrubber: Option<&Scrubber>) -> (Exchange, usize) {
-    if let Some(scrubber) = scrubber {
-        // A block that was granted a secret's text may have written it into the request by itself.
-        scrubber.text(&mut sending.url);
-        if let Some(body) = &mut sending.body {
-            scrubber.bytes(body);
-        }
-    }
-    let headers = response.headers.iter().map(|header| (header.name.as_str(), header.value.as_str()));
-    let bytes = sending.url.len() + sending.body.as_ref().map_or(0, Vec::len) + response.body.len();
-    let exchange = Exchange {
-        request: RecordedRequest::of(&sending.method, &sending.url, sending.body.as_deref()),
-        response: RecordedResponse::of(response.status, headers, &response.body),
-    };
-    (exchange, bytes)
 }
 
 impl From<SendError> for HttpError {

@@ -60,11 +60,13 @@ impl SecretsView {
         self.scrubber.clone()
     }
 
-    fn take(&mut self, slot: &str, found: Found) -> Arc<Found> {
+    /// `None` if it could not be scrubbed afterwards: the call does not get it then.
+    fn take(&mut self, slot: &str, found: Found) -> Option<Arc<Found>> {
         let found = Arc::new(found);
+        let all = self.taken.iter().map(|(_, found)| &**found).chain([&*found]);
+        self.scrubber = Some(Arc::new(Scrubber::new(all)?));
         self.taken.push((slot.to_owned(), Arc::clone(&found)));
-        self.scrubber = Scrubber::new(self.taken.iter().map(|(_, found)| &**found)).map(Arc::new);
-        found
+        Some(found)
     }
 
     fn known(&self, slot: &str) -> Option<Arc<Found>> {
@@ -97,7 +99,9 @@ impl CallState {
                 return Err(SecretError::Other(format!("the secret `{stored}` cannot be read")));
             }
         };
-        Ok(self.secrets.take(slot, found))
+        let too_many =
+            || SecretError::Other("the call took more secrets than can be kept out of its output".to_owned());
+        self.secrets.take(slot, found).ok_or_else(too_many)
     }
 }
 
