@@ -89,7 +89,8 @@ impl App {
         let (execution, clock) = (config.execution.clone(), sources.clone());
         let orchestrator = Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), clock)
             .map_err(StartError::Builtin)?;
-        let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
+        let (jobs, clock) = (config.jobs.clone(), sources.clone());
+        let queue = Queue::new(store.clone(), hub.clone(), orchestrator.clone(), execution, jobs, clock);
         queue.start().await?;
         Ok(Self { config: Arc::new(config), sources, store, vault, hub, http, catalogue, orchestrator, queue })
     }
@@ -105,6 +106,11 @@ impl App {
 
 async fn vault(config: &Config, store: &Store, sources: &Sources) -> Result<Vault, VaultError> {
     let secrets = SecretsConfig { key_file: config.key_file(), ..config.secrets.clone() };
+    if store.is_shared() && secrets.master_key.is_none() && secrets.key_file.is_none() {
+        let message = "processes that share a database need one master key: set BLOCKYARD_MASTER_KEY, or name a file \
+                       that they share with --master-key-file";
+        return Err(VaultError::Key(message.to_owned()));
+    }
     // What is no UTF-8 is no variable of ours.
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -151,6 +151,10 @@ impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::ShuttingDown => Self::unavailable("shutting-down", error.to_string()),
+            SubmitError::UnknownQueue(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-queue", error.to_string())
+            }
+            SubmitError::Store(error) => error.into(),
         }
     }
 }

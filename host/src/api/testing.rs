@@ -15,7 +15,7 @@ use crate::blocks::Catalogue;
 use crate::capabilities::Capabilities;
 use crate::capabilities::http::{HttpClient, SystemResolver};
 use crate::capabilities::vault::Vault;
-use crate::config::{ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, RuntimeConfig, SecretsConfig};
+use crate::config::{ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, JobsConfig, RuntimeConfig, SecretsConfig};
 use crate::domain::Sources;
 use crate::events::Hub;
 use crate::jobs::Queue;
@@ -86,7 +86,8 @@ impl Server {
         let execution = ExecutionConfig::default();
         let orchestrator =
             Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), sources.clone()).unwrap();
-        let queue = Queue::new(store.clone(), orchestrator.clone(), execution, sources.clone());
+        let (jobs, clock) = (JobsConfig::default(), sources.clone());
+        let queue = Queue::new(store.clone(), hub.clone(), orchestrator.clone(), execution, jobs, clock);
         queue.start().await.unwrap();
         let state = ApiState::new(Parts { config, sources, store, vault, hub, catalogue, orchestrator, queue });
         Self::of(state.clone(), router(state))

@@ -9,7 +9,9 @@ mod report;
 mod run;
 mod serve;
 mod settings;
+mod stop;
 mod validate;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Serve the HTTP API and run what it is given.
     Serve(Box<serve::Serve>),
+    /// Work on jobs, beside other processes on the same Postgres database.
+    Worker(Box<worker::Worker>),
     /// Run one workflow and print its result.
     Run(Box<run::Run>),
     /// Check a workflow and print what is wrong with it.
@@ -56,6 +60,10 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Serve(serve) => {
             logging::start(&cli.logging, "info");
             serve.run().await
+        }
+        Command::Worker(worker) => {
+            logging::start(&cli.logging, "info");
+            worker.run().await
         }
         Command::Run(run) => {
             logging::start(&cli.logging, "error");

@@ -16,7 +16,7 @@ use super::settings::Engine;
 use super::{FAILED, USAGE, Usage, files, layout, report};
 use crate::app::App;
 use crate::domain::{Execution, ExecutionStatus, Json, Mode, Report, RunOptions, UserId};
-use crate::jobs::{Submit, Ticket};
+use crate::jobs::{JobOptions, Submit, Ticket};
 use crate::orchestrator::Plan;
 
 #[derive(Debug, Args)]
@@ -86,6 +86,7 @@ impl Run {
             metadata: Json::null(),
             user_id: UserId::local(),
             options: RunOptions::default(),
+            job: JobOptions::default(),
             waits: true,
         })?;
         let events = app.hub.follow(app.store.clone(), ticket.execution_id.clone(), 0, false);

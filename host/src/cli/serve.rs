@@ -8,10 +8,10 @@ use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::settings::{Engine, set};
+use super::stop::Stop;
 use super::{FAILED, Usage};
 use crate::api::{ApiState, Parts, router};
 use crate::app::App;
@@ -25,7 +25,7 @@ pub(super) struct Serve {
     /// Where to listen: a loopback address; port 0 takes a free one
     #[arg(long, env = "BLOCKYARD_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// The database: `sqlite://PATH` or `sqlite::memory:`
+    /// The database: `sqlite://PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, env = "BLOCKYARD_DATABASE", default_value = "sqlite://blockyard.db", value_name = "URL")]
     database: String,
     /// A name to answer to besides those of this machine's loopback; may be given several times
@@ -40,6 +40,9 @@ pub(super) struct Serve {
     /// Event streams open at once [default: 2000]
     #[arg(long, env = "BLOCKYARD_MAX_STREAMS", value_name = "N")]
     max_streams: Option<usize>,
+    /// Only answer requests: jobs are left to `blockyard worker` processes on the same Postgres database
+    #[arg(long, env = "BLOCKYARD_NO_WORKER")]
+    no_worker: bool,
     #[command(flatten)]
     engine: Engine,
 }
@@ -67,6 +70,7 @@ impl Serve {
 
     fn config(&self) -> Config {
         let mut config = self.engine.config(&self.database);
+        config.jobs.worker = !self.no_worker;
         let api = &mut config.api;
         api.listen = self.listen;
         api.allowed_hosts.clone_from(&self.allowed_hosts);
@@ -123,24 +127,5 @@ fn parts(app: &App) -> Parts {
         catalogue: app.catalogue.clone(),
         orchestrator: app.orchestrator.clone(),
         queue: app.queue.clone(),
-    }
-}
-
-/// The wish to stop.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings, one struct an area. The command line fills them in; defaults are stated here.
 
+mod jobs;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use jobs::{JobsConfig, WEBHOOK_QUEUE, WORKFLOW_QUEUE};
 pub use secrets::SecretsConfig;
 
 /// When SQLite considers a commit done.
@@ -44,6 +46,11 @@ impl Default for DatabaseConfig {
 }
 
 impl DatabaseConfig {
+    /// Whether it is a database in memory.
+    pub fn is_in_memory(&self) -> bool {
+        self.url.strip_prefix("sqlite:").is_some_and(|location| location.trim_start_matches('/') == ":memory:")
+    }
+
     /// The database's file; `None` if it is kept in memory, or the URL names no file.
     pub fn path(&self) -> Option<PathBuf> {
         let location = self.url.strip_prefix("sqlite:")?;
@@ -226,6 +233,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Running workflows.
     pub execution: ExecutionConfig,
+    /// The job processor.
+    pub jobs: JobsConfig,
     /// The secret store.
     pub secrets: SecretsConfig,
     /// The HTTP API.
@@ -238,12 +247,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where the master key is kept: where [`SecretsConfig`] says, else beside the database. `None` if the database is
-    /// in memory, which its key then shares.
+    /// Where the master key is kept: where [`SecretsConfig`] says, else beside the database's file. `None` if the database
+    /// is in memory, which its key then shares, or elsewhere.
     pub fn key_file(&self) -> Option<PathBuf> {
-        let mut beside = self.database.path()?.into_os_string();
-        beside.push(".key");
-        Some(self.secrets.key_file.clone().unwrap_or_else(|| beside.into()))
+        if self.database.is_in_memory() {
+            return None;
+        }
+        let beside = self.database.path().map(|path| {
+            let mut name = path.into_os_string();
+            name.push(".key");
+            name.into()
+        });
+        self.secrets.key_file.clone().or(beside)
     }
 }
 
@@ -261,5 +276,7 @@ mod tests {
         assert_eq!(file("sqlite://a/b.db", None), Some("a/b.db.key".into()));
         assert_eq!(file("sqlite:///b.db", Some("/k")), Some("/k".into()));
         assert_eq!(file("sqlite::memory:", Some("/k")), None);
+        assert_eq!(file("postgres://h/n", Some("/k")), Some("/k".into()));
+        assert_eq!(file("postgres://h/n", None), None);
     }
 }

@@ -51,8 +51,12 @@ id! {
     ExecutionId
 }
 id! {
-    /// One unit of work in a queue.
+    /// One unit of work in a queue. A job that runs a workflow has the id of its execution.
     JobId
+}
+id! {
+    /// A tree of jobs.
+    FlowId
 }
 id! {
     /// A node inside one workflow: letters, digits, `_` and `-`, up to 64.
@@ -72,6 +76,18 @@ impl NodeId {
         !text.is_empty()
             && text.len() <= Self::MAX_LENGTH
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    }
+}
+
+impl From<&ExecutionId> for JobId {
+    fn from(id: &ExecutionId) -> Self {
+        Self(Arc::clone(&id.0))
+    }
+}
+
+impl From<&JobId> for ExecutionId {
+    fn from(id: &JobId) -> Self {
+        Self(Arc::clone(&id.0))
     }
 }
 

@@ -16,10 +16,11 @@ pub mod workflow;
 
 pub use audit::AuditEntry;
 pub use block::{BlockRef, BlockType, Manifest};
-pub use event::{Event, EventKind, TimelineEntry};
+pub use event::{Event, EventKind, TimelineEntry, Topic};
 pub use execution::{Execution, ExecutionError, ExecutionStatus, Mode, RunOptions};
 pub use grant::Grant;
-pub use ids::{ExecutionId, JobId, NodeId, UserId};
+pub use ids::{ExecutionId, FlowId, JobId, NodeId, UserId};
+pub use job::{Job, JobStatus, JobType};
 pub use json::Json;
 pub use node::{CallError, CallResult, LogLine, NodeStatus, Outputs};
 pub use problem::{Problem, Report};

@@ -8,7 +8,7 @@ use futures::stream::unfold;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::domain::{Event, ExecutionId};
+use crate::domain::{Event, ExecutionId, Topic};
 use crate::store::{OnCommit, Store, StoreError};
 
 /// Events kept for a follower that is slower than the execution; one that falls further behind reads from the store.
@@ -66,11 +66,12 @@ impl Hub {
             return;
         }
         for event in events {
-            if let Some(topic) = topics.get(&event.execution_id) {
+            let Topic::Execution(id) = &event.topic else { continue };
+            if let Some(topic) = topics.get(id) {
                 // An error means that nobody listens any more.
                 let _ = topic.send(event.clone());
                 if event.entry.event.ends_execution() {
-                    topics.remove(&event.execution_id);
+                    topics.remove(id);
                 }
             }
         }

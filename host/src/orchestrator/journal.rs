@@ -77,7 +77,7 @@ impl Journal {
 
     /// Everything recorded so far is committed when the answer is there.
     pub(super) fn barrier(&self) -> Commit {
-        self.store.barrier(&self.execution_id)
+        self.store.lease_barrier(&self.execution_id)
     }
 
     /// Progress was told to be this far before.
@@ -85,10 +85,19 @@ impl Journal {
         self.with(|inner, _| inner.progress = progress);
     }
 
+    /// Note that the execution begins after it had to wait for a worker.
+    pub(super) fn running(&self) {
+        self.note(EventKind::ExecutionRunning, "a worker begins");
+    }
+
     /// Note that the execution goes on in this process.
     pub(super) fn resumed(&self) {
+        self.note(EventKind::ExecutionResumed, "execution resumed");
+    }
+
+    fn note(&self, kind: EventKind, message: &str) {
         self.with(|inner, journal| {
-            let record = inner.event(journal, EventKind::ExecutionResumed, None, "execution resumed".into(), None);
+            let record = inner.event(journal, kind, None, message.to_owned(), None);
             drop(journal.store.write(vec![record], Urgency::RideAlong));
         });
     }
@@ -224,7 +233,7 @@ impl Journal {
             let output = inner.book.keep(output, &mut records);
             records.push(inner.event(journal, kind, None, message, data));
             let execution_id = journal.execution_id.clone();
-            records.push(Record::Finished(Box::new(Finished { execution_id, status, output, error, at })));
+            records.push(Record::Finished(Box::new(Finished { execution_id, status, output, error, dead: false, at })));
             End { progress: inner.progress, at, commit: journal.store.write(records, Urgency::Now) }
         })
     }

@@ -93,6 +93,17 @@ pub enum Ended {
     HandedOver,
 }
 
+/// How an execution comes to be driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begins {
+    /// When it was submitted.
+    AtOnce,
+    /// It waited for a worker.
+    Late,
+    /// It had been driven before.
+    Again,
+}
+
 /// An execution at work.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -126,7 +137,7 @@ impl Orchestrator {
     pub async fn run(&self, start: Start, stops: &Stops) -> Result<Ended, StoreError> {
         let book = PayloadBook::new(start.execution_id.clone(), &start.input);
         // The submission wrote entry 1.
-        self.drive(start, Recorded::default(), 1, book, stops, false).await
+        self.drive(start, Recorded::default(), 1, book, stops, Begins::AtOnce).await
     }
 
     /// Go on with an execution from what is recorded of it.
@@ -146,8 +157,8 @@ impl Orchestrator {
         recorded.progress = self.store.execution(id).await?.map_or(0.0, |row| row.execution.progress);
         let book = PayloadBook::starting_at(id.clone(), self.store.next_payload_number(id).await?);
         // Only the submission's entry: it waited in the queue and starts here for the first time.
-        let goes_on = seq > 1;
-        self.drive(start, recorded, seq, book, stops, goes_on).await
+        let begins = if seq > 1 { Begins::Again } else { Begins::Late };
+        self.drive(start, recorded, seq, book, stops, begins).await
     }
 
     async fn drive(
@@ -157,13 +168,15 @@ impl Orchestrator {
         seq: u64,
         book: PayloadBook,
         stops: &Stops,
-        goes_on: bool,
+        begins: Begins,
     ) -> Result<Ended, StoreError> {
         let id = start.execution_id.clone();
         let journal = Journal::new(self.store.clone(), self.sources.clone(), id, &start.plan, seq, book);
         journal.begin_at(recorded.progress);
-        if goes_on {
-            journal.resumed();
+        match begins {
+            Begins::AtOnce => {}
+            Begins::Late => journal.running(),
+            Begins::Again => journal.resumed(),
         }
         let started_at = start.started_at;
         let run = Arc::new(Run {

@@ -1,12 +1,15 @@
 //! Many writes as few statements.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::domain::{Event, ExecutionId, ExecutionStatus, NodeId, TimelineEntry};
+use crate::domain::event::POSITION_STRIDE;
+use crate::domain::{Event, ExecutionId, JobStatus, NodeId, TimelineEntry, Topic};
 
+use super::columns::Columns;
 use super::dialect::{Arg, Connection};
 use super::error::StoreError;
+use super::notice::Notice;
 use super::records::{Finished, Record, Submission, Written};
 use super::tables::{self, encoded, execution, item, job, node};
 
@@ -16,6 +19,10 @@ pub(crate) struct Write {
     pub(crate) records: Vec<Record>,
     /// Whose failures it shares.
     pub(crate) executions: Vec<ExecutionId>,
+    /// Whether it is for the holder of the job's lease alone, with a shared database.
+    pub(crate) leased: bool,
+    /// The lease turned out to be another's, so nothing of it was stored.
+    pub(crate) lease_lost: bool,
     pub(crate) outcome: Written,
 }
 
@@ -24,11 +31,13 @@ impl Write {
         let mut executions: Vec<ExecutionId> = Vec::with_capacity(1);
         for record in &records {
             // Nearly always one, so the last is the one to look at first.
-            if !executions.iter().rev().any(|id| id == record.execution_id()) {
-                executions.push(record.execution_id().clone());
+            let Some(of) = record.execution_id() else { continue };
+            if !executions.iter().rev().any(|id| id == of) {
+                executions.push(of.clone());
             }
         }
-        Self { records, executions, outcome: Written::default() }
+        let leased = !executions.is_empty();
+        Self { records, executions, leased, lease_lost: false, outcome: Written::default() }
     }
 }
 
@@ -36,34 +45,76 @@ impl Write {
 #[derive(Debug)]
 pub(crate) struct Transaction<'a> {
     pub(crate) connection: Connection,
-    /// Events so far, in the order of their positions.
-    pub(crate) events: Vec<Event>,
+    /// Entries to add to timelines at its end.
+    entries: Vec<(Topic, TimelineEntry)>,
+    /// What other processes are told with the commit.
+    notices: BTreeSet<Notice>,
     /// Digests of documents that are known to be stored.
-    pub(crate) documents: &'a HashSet<String>,
+    documents: &'a HashSet<String>,
     /// Those that this transaction adds.
     pub(crate) new_documents: Vec<String>,
 }
 
-impl Transaction<'_> {
-    /// Add entries to timelines, giving out their positions.
-    pub(crate) async fn append(&mut self, entries: Vec<(ExecutionId, TimelineEntry)>) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(connection: Connection, documents: &'a HashSet<String>) -> Self {
+        Self { connection, entries: Vec::new(), notices: BTreeSet::new(), documents, new_documents: Vec::new() }
+    }
+
+    /// Add entries to timelines.
+    pub(crate) fn append(&mut self, entries: impl IntoIterator<Item = (Topic, TimelineEntry)>) {
+        self.entries.extend(entries);
+    }
+
+    /// Tell other processes of something, if it is committed.
+    pub(crate) fn tell(&mut self, notice: Notice) {
+        self.notices.insert(notice);
+    }
+
+    /// The number of the newest entry of an execution's timeline, 0 if it has none.
+    pub(crate) async fn last_seq(&mut self, id: &ExecutionId) -> Result<u64, StoreError> {
+        let added = self.entries.iter().rev().find(|(topic, _)| matches!(topic, Topic::Execution(of) if of == id));
+        if let Some((_, entry)) = added {
+            return Ok(entry.seq);
         }
+        match self.connection.fetch_first(super::reads::LAST_SEQ, [id.as_str().into()]).await? {
+            Some(row) => Columns::new(&row, "events", id).number(0),
+            None => Ok(0),
+        }
+    }
+
+    /// Give out positions and store the events, as the last thing: with a shared database the others wait for this
+    /// transaction's end from here on, so that positions become visible in their order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn finish(&mut self) -> Result<Vec<Event>, StoreError> {
+        let entries = std::mem::take(&mut self.entries);
+        let events = if entries.is_empty() { Vec::new() } else { self.place(entries).await? };
+        if let Some(last) = events.last() {
+            self.notices.insert(Notice::Events(last.position));
+        }
+        for notice in std::mem::take(&mut self.notices) {
+            self.connection.notify(&notice.to_string()).await?;
+        }
+        Ok(events)
+    }
+
+    async fn place(&mut self, entries: Vec<(Topic, TimelineEntry)>) -> Result<Vec<Event>, StoreError> {
         const NEXT: &str = "UPDATE counters SET value = value + $1 WHERE name = 'event' RETURNING value";
-        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX).saturating_mul(POSITION_STRIDE);
         let last = self.connection.fetch_first(NEXT, [count.into()]).await?;
         let last = last.and_then(|row| row.opt_int(0).ok().flatten());
         let last = last.ok_or_else(|| StoreError::Corrupt { what: "counters: no number in row event".into() })?;
-        let events = (last - count + 1..).zip(entries).map(|(position, (execution_id, mut entry))| {
+        let positions = (1..).map(|number: i64| last - count + number * POSITION_STRIDE);
+        let placed = positions.zip(entries).map(|(position, (topic, mut entry))| {
             // Told now as it will be read later.
             entry.progress = tables::hundredths(entry.progress) as f64 / 100.0;
-            Event { position, execution_id, entry }
+            Event { position, topic, entry }
         });
-        let first = self.events.len();
-        self.events.extend(events);
-        let args = self.events[first..].iter().flat_map(tables::event_row).collect();
-        tables::EVENTS.run(&mut self.connection, args).await
+        let events: Vec<Event> = placed.collect();
+        let args = events.iter().flat_map(tables::event_row).collect();
+        tables::EVENTS.run(&mut self.connection, args).await?;
+        Ok(events)
     }
 
     /// Store a document unless it is there.
@@ -80,6 +131,9 @@ impl Transaction<'_> {
         let mut rows = Rows::default();
         for write in writes {
             write.outcome = Written::default();
+            if write.lease_lost {
+                continue;
+            }
             if rows.end(&mut self.connection, &write.records).await? {
                 rows.fold(&write.records, self.documents);
             } else {
@@ -90,15 +144,20 @@ impl Transaction<'_> {
     }
 
     async fn insert(&mut self, rows: Rows) -> Result<(), StoreError> {
+        if rows.wakes {
+            self.tell(Notice::Jobs);
+        }
+        self.entries.extend(rows.events);
         let connection = &mut self.connection;
         tables::DOCUMENTS.run(connection, rows.documents).await?;
+        tables::FLOWS.run(connection, rows.flows).await?;
         tables::JOBS.run(connection, rows.jobs).await?;
         tables::EXECUTIONS.run(connection, rows.executions).await?;
         tables::PAYLOADS.run(connection, rows.payloads).await?;
         tables::NODES.run(connection, rows.nodes).await?;
         tables::ITEMS.run(connection, rows.items).await?;
         self.new_documents.extend(rows.new_documents);
-        self.append(rows.events).await
+        Ok(())
     }
 }
 
@@ -107,12 +166,15 @@ impl Transaction<'_> {
 struct Rows {
     documents: Vec<Arg>,
     new_documents: HashSet<String>,
+    flows: Vec<Arg>,
     jobs: Vec<Arg>,
     executions: Vec<Arg>,
     payloads: Vec<Arg>,
     nodes: Vec<Arg>,
     items: Vec<Arg>,
-    events: Vec<(ExecutionId, TimelineEntry)>,
+    events: Vec<(Topic, TimelineEntry)>,
+    /// Whether there is a new job to claim.
+    wakes: bool,
     /// New executions: which row of `jobs` and `executions`, and whether it has ended.
     submitted: HashMap<ExecutionId, (usize, bool)>,
     /// Where the row of a node starts in `nodes`: one statement may touch a row only once.
@@ -154,6 +216,7 @@ impl Rows {
     fn submit(&mut self, submission: &Submission) {
         let row = self.executions.len() / execution::COLUMNS;
         self.submitted.insert(submission.execution_id.clone(), (row, false));
+        self.wakes |= matches!(submission.status(), JobStatus::Pending | JobStatus::Delayed);
         self.jobs.extend(tables::job_row(submission));
         self.executions.extend(tables::execution_row(submission));
         self.payloads.extend([
@@ -166,7 +229,7 @@ impl Rows {
     fn end_new(&mut self, row: usize, finished: &Finished) {
         let error = finished.error.as_ref().map_or(Arg::NULL, encoded);
         let job = &mut self.jobs[row * job::COLUMNS..];
-        job[job::STATUS] = finished.status.as_str().into();
+        job[job::STATUS] = finished.job_status().as_str().into();
         job[job::LEASE_OWNER] = Arg::NULL;
         job[job::LEASE_UNTIL] = Arg::NULL;
         job[job::ERROR] = error.clone();
@@ -188,7 +251,13 @@ impl Rows {
                         self.documents.extend([digest.as_str().into(), (&submission.document).into()]);
                     }
                 }
-                Record::Event { execution_id, entry } => self.events.push((execution_id.clone(), entry.clone())),
+                Record::Flow(flow) => {
+                    self.flows.extend(tables::flow_row(flow));
+                    self.events.push((Topic::Flow(flow.id.clone()), flow.entry.clone()));
+                }
+                Record::Event { execution_id, entry } => {
+                    self.events.push((Topic::Execution(execution_id.clone()), entry.clone()));
+                }
                 Record::Payload { execution_id, number, body } => {
                     self.payloads.extend([execution_id.as_str().into(), (*number).into(), body.into()]);
                 }
@@ -233,13 +302,7 @@ async fn end_stored(connection: &mut Connection, finished: &Finished) -> Result<
         let exists = connection.fetch_first("SELECT 1 FROM executions WHERE id = $1", [id.into()]).await?.is_some();
         return if exists { Ok(false) } else { Err(StoreError::conflict(format!("there is no execution {id}"))) };
     };
-    let job_id = super::columns::Columns::new(&row, "executions", &id).text(0)?;
-    connection.execute(JOB, [job_id.as_str().into(), job_status(finished.status).into(), error, at]).await?;
+    let job_id = Columns::new(&row, "executions", &id).text(0)?;
+    connection.execute(JOB, [job_id.as_str().into(), finished.job_status().as_str().into(), error, at]).await?;
     Ok(true)
-}
-
-/// What the end of an execution is to its job.
-fn job_status(status: ExecutionStatus) -> &'static str {
-    // The terminal names are the same.
-    status.as_str()
 }

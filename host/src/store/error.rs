@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::ExecutionId;
+
 /// Why the store could not do what it was asked. Cheap to clone: one failure may have to be told to many.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -31,6 +33,12 @@ pub enum StoreError {
     Conflict {
         /// One sentence for a person.
         what: String,
+    },
+    /// Another worker has taken the execution over, whose writes alone count.
+    #[error("execution {execution_id} was taken over by another worker")]
+    LeaseLost {
+        /// The execution.
+        execution_id: ExecutionId,
     },
     /// The store has been closed, or its writer is gone.
     #[error("the store is closed")]

@@ -9,7 +9,9 @@ mod columns;
 mod command;
 mod dialect;
 mod error;
+mod idempotency;
 mod jobs;
+mod notice;
 mod payloads;
 mod reads;
 mod records;
@@ -25,8 +27,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, oneshot};
@@ -40,13 +42,19 @@ use reads::Remembered;
 use writer::{Counters, Message, Worker};
 
 pub use error::{DatabaseError, StoreError};
-pub use jobs::{CancelOutcome, ClaimedJob};
+pub use idempotency::{IdempotencyKey, Once};
+pub use jobs::{
+    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, Postponed, QueueLimit, Renewed,
+};
+pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};
 pub use reads::{
-    Counts, Cursor, ExecutionFilter, ExecutionRow, ExecutionSummary, VersionRow, WorkflowFilter, WorkflowRow,
-    WorkflowSummary,
+    Counts, Cursor, EventPositions, ExecutionFilter, ExecutionRow, ExecutionSummary, VersionRow, WorkflowFilter,
+    WorkflowRow, WorkflowSummary,
 };
-pub use records::{CallRow, Claim, Finished, ItemRow, NodeRow, Record, Submission, Suspension, Urgency, Written};
+pub use records::{
+    CallRow, Claim, Finished, FlowPlace, ItemRow, NewFlow, NodeRow, Record, Submission, Suspension, Urgency, Written,
+};
 pub use secrets::{PutSecret, Resealed, SealedSecret};
 pub use workflows::{NewVersion, Saved};
 pub use writer::OnCommit;
@@ -62,6 +70,7 @@ struct Inner {
     database: Database,
     counters: Arc<Counters>,
     remembered: Remembered,
+    owner: Arc<OnceLock<String>>,
 }
 
 /// Counts since the store was opened.
@@ -84,7 +93,7 @@ impl Store {
     /// if it cannot be used.
     pub async fn open(config: &DatabaseConfig, on_commit: OnCommit) -> Result<Self, StoreError> {
         let (database, writer) = dialect::open(config).await?;
-        let counters = Arc::<Counters>::default();
+        let (counters, owner) = (Arc::<Counters>::default(), Arc::<OnceLock<String>>::default());
         let (messages, receiver) = mpsc::unbounded_channel();
         let worker = Worker {
             database: writer,
@@ -94,9 +103,17 @@ impl Store {
             counters: counters.clone(),
             broken: HashMap::new(),
             documents: HashSet::new(),
+            owner: owner.clone(),
         };
         tokio::spawn(worker.run());
-        Ok(Self { inner: Arc::new(Inner { messages, database, counters, remembered: Remembered::default() }) })
+        let remembered = Remembered::default();
+        Ok(Self { inner: Arc::new(Inner { messages, database, counters, remembered, owner }) })
+    }
+
+    /// Say as whom this process claims jobs. With a database that others share, what it writes of executions counts from
+    /// then on only while it holds their jobs. The first name stays.
+    pub fn claim_as(&self, owner: &str) {
+        self.inner.owner.get_or_init(|| owner.to_owned());
     }
 
     /// Hand `records` to the writer. Writes are committed in the order of these calls, each whole or not at all; a
@@ -115,14 +132,26 @@ impl Store {
 
     /// A barrier for one execution: fails if any of its writes before has failed.
     pub fn barrier(&self, execution_id: &ExecutionId) -> Commit {
-        let mut write = Write::new(Vec::new());
-        write.executions.push(execution_id.clone());
-        self.enqueue(write, Urgency::Now)
+        self.enqueue(Self::barrier_of(execution_id), Urgency::Now)
+    }
+
+    /// The same for the worker that runs it: fails too if another has taken it over.
+    pub fn lease_barrier(&self, execution_id: &ExecutionId) -> Commit {
+        self.enqueue(Write { leased: true, ..Self::barrier_of(execution_id) }, Urgency::Now)
+    }
+
+    fn barrier_of(execution_id: &ExecutionId) -> Write {
+        Write { executions: vec![execution_id.clone()], ..Write::new(Vec::new()) }
     }
 
     /// Let an execution write again after one of its writes has failed.
     pub fn forget_failure(&self, execution_id: &ExecutionId) {
         self.send(Message::Forget(execution_id.clone()));
+    }
+
+    /// Whether other processes may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        self.inner.database.is_shared()
     }
 
     /// What was done so far.

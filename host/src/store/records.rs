@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CallError, ExecutionError, ExecutionId, ExecutionStatus, JobId, Json, LogLine, Mode, NodeId, NodeStatus,
-    RunOptions, TimelineEntry, UserId,
+    CallError, ExecutionError, ExecutionId, ExecutionStatus, FlowId, JobId, JobStatus, JobType, Json, LogLine, Mode,
+    NodeId, NodeStatus, RunOptions, TimelineEntry, UserId,
 };
 
 use super::payloads::{Stored, StoredOutputs};
@@ -14,6 +14,8 @@ use super::payloads::{Stored, StoredOutputs};
 pub enum Record {
     /// A new job with its execution.
     Submission(Box<Submission>),
+    /// A new flow, written together with the submissions of its jobs.
+    Flow(Box<NewFlow>),
     /// The next entry of a timeline; its position is given out at the commit.
     Event {
         /// Whose timeline.
@@ -50,26 +52,32 @@ pub enum Record {
 }
 
 impl Record {
-    /// The execution that the record belongs to.
-    pub fn execution_id(&self) -> &ExecutionId {
+    /// The execution that the record belongs to; none has a flow.
+    pub fn execution_id(&self) -> Option<&ExecutionId> {
         match self {
-            Self::Submission(submission) => &submission.execution_id,
+            Self::Submission(submission) => Some(&submission.execution_id),
+            Self::Flow(_) => None,
             Self::Event { execution_id, .. }
             | Self::Payload { execution_id, .. }
             | Self::Node { execution_id, .. }
-            | Self::Item { execution_id, .. } => execution_id,
-            Self::Finished(finished) => &finished.execution_id,
+            | Self::Item { execution_id, .. } => Some(execution_id),
+            Self::Finished(finished) => Some(&finished.execution_id),
         }
     }
 }
 
-/// A new job with its execution. Without a claim both are pending.
+/// A new job with its execution, which have one id. Without a claim the execution is pending, and the job is pending,
+/// delayed until `run_at`, or waiting for its children.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// The execution's id.
+    /// The id of both.
     pub execution_id: ExecutionId,
-    /// The job's id.
-    pub job_id: JobId,
+    /// What the job does.
+    pub job_type: JobType,
+    /// For people.
+    pub name: Option<String>,
+    /// What the job was asked, if that is more than the execution tells.
+    pub payload: Option<Json>,
     /// Who owns both.
     pub user_id: UserId,
     /// The workflow's id, from the document for inline runs.
@@ -100,9 +108,55 @@ pub struct Submission {
     pub max_attempts: u32,
     /// Unix milliseconds.
     pub created_at: i64,
+    /// When it may begin, in Unix milliseconds.
+    pub run_at: i64,
+    /// Where it stands in a flow.
+    pub place: Option<FlowPlace>,
     /// Given if the submitter runs it itself: the job is born `processing`, the execution `running`, both started at
     /// `created_at`, and this is the first attempt.
     pub claim: Option<Claim>,
+}
+
+impl Submission {
+    /// What the job is born as.
+    pub fn status(&self) -> JobStatus {
+        match &self.place {
+            _ if self.claim.is_some() => JobStatus::Processing,
+            Some(place) if place.waits => JobStatus::WaitingChildren,
+            _ if self.run_at > self.created_at => JobStatus::Delayed,
+            _ => JobStatus::Pending,
+        }
+    }
+}
+
+/// A job's place in a flow.
+#[derive(Clone, Debug)]
+pub struct FlowPlace {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The job that waits for it; none has the root.
+    pub parent_id: Option<JobId>,
+    /// Whether its failure is that of its parent.
+    pub fail_parent: bool,
+    /// Whether it has children to wait for.
+    pub waits: bool,
+}
+
+/// A new flow.
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    /// Its id.
+    pub id: FlowId,
+    /// Who made it.
+    pub user_id: UserId,
+    /// For people.
+    pub name: String,
+    /// The job that waits for all others.
+    pub root_id: JobId,
+    /// How many jobs it has.
+    pub total: u32,
+    /// The first entry of its timeline, with `seq` 1.
+    pub entry: TimelineEntry,
 }
 
 /// A lease on a job.
@@ -203,8 +257,22 @@ pub struct Finished {
     pub output: Stored,
     /// Why it failed.
     pub error: Option<ExecutionError>,
+    /// Whether its job is parked as `dead`, instead of having the status of the execution.
+    pub dead: bool,
     /// Unix milliseconds.
     pub at: i64,
+}
+
+impl Finished {
+    /// How the job ends.
+    pub fn job_status(&self) -> JobStatus {
+        match self.status {
+            _ if self.dead => JobStatus::Dead,
+            ExecutionStatus::Completed => JobStatus::Completed,
+            ExecutionStatus::Cancelled => JobStatus::Cancelled,
+            _ => JobStatus::Failed,
+        }
+    }
 }
 
 /// When a write has to be committed.

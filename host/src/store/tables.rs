@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::{Event, ExecutionId, Json};
 
 use super::dialect::{Arg, Insert};
-use super::records::{CallRow, ItemRow, NodeRow, Submission};
+use super::records::{CallRow, ItemRow, NewFlow, NodeRow, Submission};
 
 pub(crate) static DOCUMENTS: Insert =
     Insert::new("INSERT INTO documents (digest, body)", 2, "ON CONFLICT (digest) DO NOTHING");
@@ -14,7 +14,8 @@ pub(crate) static PAYLOADS: Insert = Insert::new("INSERT INTO payloads (executio
 
 pub(crate) static JOBS: Insert = Insert::new(
     "INSERT INTO jobs (id, user_id, type, queue, status, priority, run_at, attempts, max_attempts, takeovers, \
-     lease_owner, lease_until, execution_id, error, created_at, updated_at, started_at, ended_at)",
+     lease_owner, lease_until, execution_id, error, created_at, updated_at, started_at, ended_at, name, payload, \
+     flow_id, parent_id, fail_parent)",
     job::COLUMNS,
     "",
 );
@@ -48,14 +49,14 @@ pub(crate) static ITEMS: Insert = Insert::new(
 );
 
 pub(crate) static EVENTS: Insert = Insert::new(
-    "INSERT INTO events (position, execution_id, seq, timestamp, event, node_id, message, progress, data)",
+    "INSERT INTO events (position, subject, seq, timestamp, event, node_id, message, progress, data)",
     9,
     "",
 );
 
 /// Places in a row of [`JOBS`] that the end of the job fills in.
 pub(crate) mod job {
-    pub(crate) const COLUMNS: usize = 18;
+    pub(crate) const COLUMNS: usize = 23;
     pub(crate) const STATUS: usize = 4;
     pub(crate) const LEASE_OWNER: usize = 10;
     pub(crate) const LEASE_UNTIL: usize = 11;
@@ -91,16 +92,16 @@ fn unless_null(json: &Json) -> Arg {
 }
 
 pub(crate) fn job_row(submission: &Submission) -> [Arg; job::COLUMNS] {
-    let claim = submission.claim.as_ref();
+    let (claim, place) = (submission.claim.as_ref(), submission.place.as_ref());
     let at = submission.created_at;
     [
-        submission.job_id.as_str().into(),
+        submission.execution_id.as_str().into(),
         submission.user_id.as_str().into(),
-        "WORKFLOW".into(),
+        submission.job_type.as_str().into(),
         submission.queue.as_str().into(),
-        if claim.is_some() { "processing" } else { "pending" }.into(),
+        submission.status().as_str().into(),
         submission.priority.into(),
-        at.into(),
+        submission.run_at.into(),
         i64::from(claim.is_some()).into(),
         submission.max_attempts.into(),
         0i64.into(),
@@ -112,6 +113,34 @@ pub(crate) fn job_row(submission: &Submission) -> [Arg; job::COLUMNS] {
         at.into(),
         claim.map(|_| at).into(),
         Arg::NULL,
+        submission.name.as_deref().into(),
+        submission.payload.as_ref().into(),
+        place.map(|place| place.flow_id.as_str()).into(),
+        place.and_then(|place| place.parent_id.as_ref()).map(|id| id.as_str()).into(),
+        place.map(|place| i64::from(place.fail_parent)).into(),
+    ]
+}
+
+pub(crate) static FLOWS: Insert = Insert::new(
+    "INSERT INTO flows (id, user_id, name, root_id, status, total, completed, failed, seq, created_at, updated_at)",
+    11,
+    "",
+);
+
+pub(crate) fn flow_row(flow: &NewFlow) -> [Arg; 11] {
+    let at = flow.entry.timestamp;
+    [
+        flow.id.as_str().into(),
+        flow.user_id.as_str().into(),
+        flow.name.as_str().into(),
+        flow.root_id.as_str().into(),
+        "pending".into(),
+        flow.total.into(),
+        0i64.into(),
+        0i64.into(),
+        1i64.into(),
+        at.into(),
+        at.into(),
     ]
 }
 
@@ -119,7 +148,7 @@ pub(crate) fn execution_row(submission: &Submission) -> [Arg; execution::COLUMNS
     let claim = submission.claim.as_ref();
     [
         submission.execution_id.as_str().into(),
-        submission.job_id.as_str().into(),
+        submission.execution_id.as_str().into(),
         submission.user_id.as_str().into(),
         submission.workflow_id.as_str().into(),
         submission.workflow_version.into(),
@@ -178,7 +207,7 @@ pub(crate) fn event_row(event: &Event) -> [Arg; 9] {
     let entry = &event.entry;
     [
         event.position.into(),
-        event.execution_id.as_str().into(),
+        event.topic.id().into(),
         i64::try_from(entry.seq).unwrap_or(i64::MAX).into(),
         entry.timestamp.into(),
         entry.event.as_str().into(),

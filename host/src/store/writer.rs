@@ -1,8 +1,8 @@
 //! The one task that writes: it puts whatever waits into one transaction, and never lingers.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -57,9 +57,9 @@ enum Unit {
 }
 
 impl Unit {
-    fn needs_transaction(&self) -> bool {
+    fn needs_transaction(&self, is_shared: bool) -> bool {
         match self {
-            Self::Write { write, .. } => !write.records.is_empty(),
+            Self::Write { write, .. } => !write.records.is_empty() || (is_shared && write.leased),
             Self::Command(_) => true,
             Self::Forget(_) => false,
         }
@@ -154,6 +154,8 @@ pub(crate) struct Worker {
     /// Executions of which a write has failed, and how.
     pub(crate) broken: HashMap<ExecutionId, StoreError>,
     pub(crate) documents: HashSet<String>,
+    /// As whom this process holds leases, once it does.
+    pub(crate) owner: Arc<OnceLock<String>>,
 }
 
 impl Worker {
@@ -234,6 +236,14 @@ impl Worker {
     }
 
     fn settle(&mut self, unit: Unit, result: Result<(), StoreError>) {
+        let lost = |write: &Write| {
+            let id = write.executions.first().cloned().unwrap_or_else(|| "".into());
+            Err(StoreError::LeaseLost { execution_id: id })
+        };
+        let result = match &unit {
+            Unit::Write { write, .. } if result.is_ok() && write.lease_lost => lost(write),
+            _ => result,
+        };
         let Err(error) = result else {
             if matches!(&unit, Unit::Write { write, .. } if !write.records.is_empty()) {
                 self.counters.writes.fetch_add(1, Ordering::Relaxed);
@@ -243,7 +253,11 @@ impl Worker {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         match unit {
             Unit::Write { write, reply } => {
-                tracing::error!(%error, executions = ?write.executions, "a write failed");
+                if matches!(error, StoreError::LeaseLost { .. }) {
+                    tracing::warn!(executions = ?write.executions, "another worker has taken over");
+                } else {
+                    tracing::error!(%error, executions = ?write.executions, "a write failed");
+                }
                 self.broken.extend(write.executions.into_iter().map(|id| (id, error.clone())));
                 drop(reply.send(Err(error)));
             }
@@ -254,7 +268,8 @@ impl Worker {
 
     /// One transaction, tried again while another program is in the way.
     async fn attempt(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
-        if !units.iter().any(Unit::needs_transaction) {
+        let is_shared = self.database.is_shared();
+        if !units.iter().any(|unit| unit.needs_transaction(is_shared)) {
             return Ok(());
         }
         for retry in 0..RETRIES {
@@ -270,22 +285,23 @@ impl Worker {
     }
 
     async fn transact(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
-        let mut transaction = Transaction {
-            connection: self.database.connection().await,
-            events: Vec::new(),
-            documents: &self.documents,
-            new_documents: Vec::new(),
-        };
+        let mut transaction = Transaction::new(self.database.connection().await, &self.documents);
         transaction.connection.begin().await?;
-        let mut result = steps(&mut transaction, units).await;
-        if result.is_ok() {
-            result = transaction.connection.commit().await;
+        let owner = self.owner.get().filter(|_| self.database.is_shared());
+        let mut result = steps(&mut transaction, units, owner.map(String::as_str)).await;
+        if result.is_ok()
+            && let Err(error) = transaction.connection.commit().await
+        {
+            result = Err(error);
         }
-        if let Err(error) = result {
-            transaction.connection.rollback().await;
-            return Err(error);
-        }
-        let Transaction { events, new_documents, connection, .. } = transaction;
+        let events = match result {
+            Ok(events) => events,
+            Err(error) => {
+                transaction.connection.rollback().await;
+                return Err(error);
+            }
+        };
+        let Transaction { new_documents, connection, .. } = transaction;
         drop(connection);
         if self.documents.len() > MOST_DOCUMENTS {
             self.documents.clear();
@@ -303,7 +319,18 @@ impl Worker {
 }
 
 /// Everything in order: writes that follow one another together, commands between them.
-async fn steps(transaction: &mut Transaction<'_>, units: &mut [Unit]) -> Result<(), StoreError> {
+async fn steps(
+    transaction: &mut Transaction<'_>,
+    units: &mut [Unit],
+    owner: Option<&str>,
+) -> Result<Vec<Event>, StoreError> {
+    if let Some(owner) = owner {
+        let writes = units.iter_mut().filter_map(|unit| match unit {
+            Unit::Write { write, .. } => Some(write),
+            _ => None,
+        });
+        super::jobs::fence(transaction, owner, writes.collect()).await?;
+    }
     let is_command = |unit: &Unit| matches!(unit, Unit::Command(_));
     for group in units.chunk_by_mut(|a, b| !is_command(a) && !is_command(b)) {
         if let [Unit::Command(command)] = group {
@@ -319,5 +346,5 @@ async fn steps(transaction: &mut Transaction<'_>, units: &mut [Unit]) -> Result<
             .collect();
         transaction.apply(writes).await?;
     }
-    Ok(())
+    transaction.finish().await
 }

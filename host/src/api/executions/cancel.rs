@@ -18,18 +18,20 @@ pub(in crate::api) async fn handle(
 ) -> ApiResult<Json<Execution>> {
     match state.queue.cancel(&ExecutionId::from(id.as_str())).await? {
         Cancelled::NotFound => Err(ApiError::unknown_execution(&id)),
-        Cancelled::AlreadyEnded(status) => Err(already_ended(&id, status)),
+        Cancelled::AlreadyEnded(status) => Err(already_ended(&id, status.as_str())),
         Cancelled::Accepted => {
             let execution = load(&state, &id).await?.execution;
             match execution.status {
                 // Its own end was quicker.
-                status @ (ExecutionStatus::Completed | ExecutionStatus::Failed) => Err(already_ended(&id, status)),
+                status @ (ExecutionStatus::Completed | ExecutionStatus::Failed) => {
+                    Err(already_ended(&id, status.as_str()))
+                }
                 _ => Ok(Json(execution)),
             }
         }
     }
 }
 
-fn already_ended(id: &str, status: ExecutionStatus) -> ApiError {
-    ApiError::conflict("already-ended", format!("execution `{id}` has ended before: it is {}", status.as_str()))
+fn already_ended(id: &str, status: &str) -> ApiError {
+    ApiError::conflict("already-ended", format!("execution `{id}` has ended before: it is {status}"))
 }

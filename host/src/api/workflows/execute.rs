@@ -16,9 +16,8 @@ use super::super::exchanges;
 use super::super::executions::read::{Include, respond};
 use super::super::extract::{InPath, InQuery};
 use super::super::problem::{ApiError, ApiResult};
-use crate::domain::job::JobStatus;
-use crate::domain::{Execution, ExecutionId, JobId, Json, Mode, RunOptions, UserId};
-use crate::jobs::{Submit, Ticket};
+use crate::domain::{Execution, ExecutionId, JobId, JobStatus, Json, Mode, RunOptions, UserId};
+use crate::jobs::{JobOptions, Submit, Ticket};
 use crate::orchestrator::Plan;
 use crate::runtime::digest;
 
@@ -76,7 +75,7 @@ struct Accepted {
     job_id: JobId,
     execution_id: ExecutionId,
     /// Of the job.
-    status: &'static str,
+    status: JobStatus,
 }
 
 /// Run a saved workflow.
@@ -131,6 +130,7 @@ fn submit(
         metadata: metadata.map_or_else(Json::null, |metadata| Value::Object(metadata).into()),
         user_id: UserId::local(),
         options,
+        job: JobOptions::default(),
         waits: false,
     }
 }
@@ -147,8 +147,7 @@ async fn start(state: &ApiState, mut submit: Submit, options: &Options) -> ApiRe
     // Only what is on the disk may be called accepted.
     ticket.accepted().await?;
     let location = format!("/executions/{}", ticket.execution_id);
-    let status = if ticket.started { JobStatus::Processing } else { JobStatus::Pending };
-    let body = Accepted { job_id: ticket.job_id, execution_id: ticket.execution_id, status: status.as_str() };
+    let body = Accepted { job_id: ticket.job_id, execution_id: ticket.execution_id, status: ticket.status };
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], JsonBody(body)).into_response())
 }
 

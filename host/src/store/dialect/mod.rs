@@ -95,6 +95,13 @@ impl Database {
         }
     }
 
+    /// Whether other processes may work on it.
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+        }
+    }
+
     /// Wait for reads under way, then refuse more.
     pub(crate) async fn close(&self) {
         match self {
@@ -108,6 +115,13 @@ impl Writer {
     pub(crate) async fn connection(&self) -> Connection {
         match self {
             Self::Sqlite(writer) => Connection::Sqlite(writer.connection().await),
+        }
+    }
+
+    /// Whether other processes may work on the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
         }
     }
 
@@ -187,6 +201,20 @@ impl Connection {
     pub(crate) async fn rollback(&mut self) {
         if let Err(error) = self.execute("ROLLBACK", []).await {
             tracing::debug!(%error, "rollback");
+        }
+    }
+
+    /// Tell other processes, with the commit.
+    pub(crate) async fn notify(&mut self, _text: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+        }
+    }
+
+    /// What a `SELECT` of rows to be changed ends with.
+    pub(crate) fn for_update(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
         }
     }
 

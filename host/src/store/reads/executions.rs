@@ -77,7 +77,7 @@ pub struct ExecutionFilter {
 macro_rules! summary_columns {
     () => {
         "SELECT e.id, e.job_id, e.workflow_id, e.workflow_version, e.status, e.mode, \
-         (SELECT progress FROM events WHERE execution_id = e.id ORDER BY position DESC LIMIT 1), \
+         (SELECT progress FROM events WHERE subject = e.id ORDER BY position DESC LIMIT 1), \
          e.error, e.created_at, e.started_at, e.ended_at, e.user_id"
     };
 }

@@ -16,6 +16,7 @@ use super::error::StoreError;
 
 pub use executions::{ExecutionFilter, ExecutionRow, ExecutionSummary};
 pub(crate) use remembered::Remembered;
+pub use timeline::EventPositions;
 pub(crate) use timeline::LAST_SEQ;
 pub use workflows::{VersionRow, WorkflowFilter, WorkflowRow, WorkflowSummary};
 
@@ -88,7 +89,7 @@ impl Store {
         self.inner.database.read().await
     }
 
-    async fn rows(
+    pub(crate) async fn rows(
         &self,
         sql: impl sqlx::SqlSafeStr,
         args: impl IntoIterator<Item = Arg>,
@@ -96,7 +97,7 @@ impl Store {
         self.reader().await?.fetch(sql, args).await
     }
 
-    async fn first(
+    pub(crate) async fn first(
         &self,
         sql: impl sqlx::SqlSafeStr,
         args: impl IntoIterator<Item = Arg>,
@@ -106,20 +107,20 @@ impl Store {
 }
 
 /// A row's key for messages, from its first column.
-fn key(row: &Row) -> String {
+pub(crate) fn key(row: &Row) -> String {
     row.opt_text(0).ok().flatten().unwrap_or_default()
 }
 
 /// Conditions of a query that has some of them.
 #[derive(Default)]
-struct Conditions {
-    sql: String,
-    args: Vec<Arg>,
+pub(crate) struct Conditions {
+    pub(crate) sql: String,
+    pub(crate) args: Vec<Arg>,
 }
 
 impl Conditions {
     /// Add `condition`, in which `{}` stands for each argument in turn.
-    fn add(&mut self, condition: &str, args: impl IntoIterator<Item = Arg>) {
+    pub(crate) fn add(&mut self, condition: &str, args: impl IntoIterator<Item = Arg>) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         let mut parts = condition.split("{}");
         self.sql.extend(parts.next());
@@ -130,7 +131,7 @@ impl Conditions {
     }
 
     /// The text of the last clause, with its argument added.
-    fn limit(&mut self, limit: u32) -> String {
+    pub(crate) fn limit(&mut self, limit: u32) -> String {
         self.args.push(limit.into());
         format!("LIMIT ${}", self.args.len())
     }

@@ -1,14 +1,18 @@
 //! Timelines.
 
-use crate::domain::{Event, EventKind, ExecutionId, TimelineEntry};
+use crate::domain::{Event, EventKind, ExecutionId, FlowId, TimelineEntry, Topic};
 
-use super::{Columns, Store, StoreError};
+use super::{Columns, Row, Store, StoreError};
 
-pub(crate) const EVENTS: &str = "SELECT position, execution_id, seq, timestamp, event, node_id, message, progress, data \
-     FROM events WHERE execution_id = $1 AND position > $2 ORDER BY position LIMIT $3";
+pub(crate) const EVENTS: &str = "SELECT position, subject, seq, timestamp, event, node_id, message, progress, data \
+     FROM events WHERE subject = $1 AND position > $2 ORDER BY position LIMIT $3";
+
+/// Events of everything.
+pub(crate) const ALL_EVENTS: &str = "SELECT position, subject, seq, timestamp, event, node_id, message, progress, data \
+     FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 
 /// The number of an execution's newest entry.
-pub(crate) const LAST_SEQ: &str = "SELECT seq FROM events WHERE execution_id = $1 ORDER BY position DESC LIMIT 1";
+pub(crate) const LAST_SEQ: &str = "SELECT seq FROM events WHERE subject = $1 ORDER BY position DESC LIMIT 1";
 
 impl Store {
     /// Up to `limit` events of an execution with positions after `after_position`, in their order.
@@ -22,26 +26,48 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         let args = [execution_id.as_str().into(), after_position.into(), limit.into()];
-        let rows = self.rows(EVENTS, args).await?;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let position = row.opt_int(0).ok().flatten().unwrap_or_default();
-            let columns = Columns::new(row, "events", &position);
-            events.push(Event {
-                position,
-                execution_id: execution_id.clone(),
-                entry: TimelineEntry {
-                    seq: columns.number(2)?,
-                    timestamp: columns.int(3)?,
-                    event: columns.name(4, EventKind::from_name)?,
-                    node_id: columns.opt_text(5)?.map(Into::into),
-                    message: columns.text(6)?,
-                    progress: columns.progress(7)?,
-                    data: columns.opt_json(8)?,
-                },
-            });
+        self.rows(EVENTS, args).await?.iter().map(event).collect()
+    }
+
+    /// Up to `limit` events of a flow with positions after `after_position`, in their order.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn flow_events(
+        &self,
+        flow_id: &FlowId,
+        after_position: i64,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let args = [flow_id.as_str().into(), after_position.into(), limit.into()];
+        self.rows(EVENTS, args).await?.iter().map(event).collect()
+    }
+
+    /// Up to `limit` events of everything with positions after `after_position`, in their order.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn all_events(&self, after_position: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let args = [after_position.into(), limit.into()];
+        self.rows(ALL_EVENTS, args).await?.iter().map(event).collect()
+    }
+
+    /// The position of the newest event, and of the newest that was removed since it had become old.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn event_positions(&self) -> Result<EventPositions, StoreError> {
+        const POSITIONS: &str = "SELECT name, value FROM counters WHERE name IN ('event', 'event_floor')";
+        let mut positions = EventPositions::default();
+        for row in &self.rows(POSITIONS, []).await? {
+            let name = super::key(row);
+            let value = Columns::new(row, "counters", &name).int(1)?;
+            match name.as_str() {
+                "event" => positions.newest = value,
+                _ => positions.floor = value,
+            }
         }
-        Ok(events)
+        Ok(positions)
     }
 
     /// The `seq` of an execution's newest timeline entry; 0 if it has none.
@@ -54,4 +80,35 @@ impl Store {
             None => Ok(0),
         }
     }
+}
+
+/// Where the log of events begins and ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventPositions {
+    /// Of the newest event.
+    pub newest: i64,
+    /// Events up to here may have been removed.
+    pub floor: i64,
+}
+
+fn event(row: &Row) -> Result<Event, StoreError> {
+    let position = row.opt_int(0).ok().flatten().unwrap_or_default();
+    let columns = Columns::new(row, "events", &position);
+    let kind = columns.name(4, EventKind::from_name)?;
+    let subject = columns.text(1)?;
+    let topic =
+        if kind.as_str().starts_with("flow.") { Topic::Flow(subject.into()) } else { Topic::Execution(subject.into()) };
+    Ok(Event {
+        position,
+        topic,
+        entry: TimelineEntry {
+            seq: columns.number(2)?,
+            timestamp: columns.int(3)?,
+            event: kind,
+            node_id: columns.opt_text(5)?.map(Into::into),
+            message: columns.text(6)?,
+            progress: columns.progress(7)?,
+            data: columns.opt_json(8)?,
+        },
+    })
 }

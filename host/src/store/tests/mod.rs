@@ -1,7 +1,8 @@
-//! What the store promises. `writing`, `commands`, `reading` and `secrets` are the conformance suite, run against every database;
+//! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against every database;
 //! `sqlite` is what only a file has.
 
 mod commands;
+mod jobs;
 mod reading;
 mod secrets;
 mod sqlite;
@@ -105,7 +106,9 @@ fn long(mark: char, bytes: usize) -> Json {
 fn submission(id: &str) -> Submission {
     Submission {
         execution_id: id.into(),
-        job_id: format!("job-{id}").into(),
+        job_type: crate::domain::JobType::Workflow,
+        name: None,
+        payload: None,
         user_id: UserId::local(),
         workflow_id: "wf".into(),
         workflow_version: Some(1),
@@ -121,8 +124,16 @@ fn submission(id: &str) -> Submission {
         priority: 0,
         max_attempts: 3,
         created_at: 1000,
+        run_at: 1000,
+        place: None,
         claim: None,
     }
+}
+
+/// What `me` claims from the queue of [`submission`].
+fn claim(now: i64, limit: u32) -> ClaimRequest {
+    let queues = vec![QueueLimit { name: "default".into(), at_most: None }];
+    ClaimRequest { owner: "me".into(), now, lease_until: now + 1000, limit, queues, per_user: None }
 }
 
 fn submit(id: &str) -> Record {
@@ -150,5 +161,12 @@ fn node(id: &str, node_id: &str, status: NodeStatus, outputs: StoredOutputs) -> 
 
 fn finished(id: &str, status: ExecutionStatus) -> Record {
     let output = Stored::Json(json("\"done\""));
-    Record::Finished(Box::new(Finished { execution_id: ExecutionId::from(id), status, output, error: None, at: 2000 }))
+    Record::Finished(Box::new(Finished {
+        execution_id: ExecutionId::from(id),
+        status,
+        output,
+        error: None,
+        dead: false,
+        at: 2000,
+    }))
 }

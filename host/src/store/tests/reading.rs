@@ -39,6 +39,7 @@ async fn an_execution_comes_back_whole(fixture: Fixture) {
         status: ExecutionStatus::Failed,
         output,
         error: Some(error.clone()),
+        dead: false,
         at: 2500,
     };
     fixture.put(vec![Record::Finished(Box::new(end))]).await;

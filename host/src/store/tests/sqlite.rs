@@ -2,6 +2,7 @@
 
 use super::super::{audit, jobs, reads, secrets};
 use super::*;
+use crate::domain::JobStatus;
 
 fn silent() -> OnCommit {
     Arc::new(|_| {})
@@ -162,7 +163,8 @@ async fn every_query_has_its_index() {
     let fixture = Fixture::in_file().await;
     for sql in [
         jobs::TO_CLAIM,
-        jobs::RENEW,
+        jobs::EXPIRED,
+        jobs::JOB,
         reads::COUNTS,
         reads::LAST_SEQ,
         reads::EVENTS,
@@ -193,5 +195,16 @@ async fn every_query_has_its_index() {
         assert_indexed(&fixture, &reads::executions_sql(&filter).0).await;
         let filter = WorkflowFilter { user_id: filter.user_id, limit: 10, after: filter.after };
         assert_indexed(&fixture, &reads::workflows_sql(&filter).0).await;
+        let filter = JobFilter {
+            status: given(0).then_some(JobStatus::Failed),
+            flow_id: given(1).then(|| "f".into()),
+            queue: given(2).then(|| "default".into()),
+            before: given(3).then(|| "j".into()),
+            limit: 10,
+            ..JobFilter::default()
+        };
+        if !given(1) {
+            assert_indexed(&fixture, &jobs::jobs_sql(&filter).0).await;
+        }
     }
 }

@@ -206,7 +206,7 @@ async fn events_are_told_in_the_order_of_their_positions(fixture: Fixture) {
     assert_eq!(seen.len(), 100);
     assert!(seen.windows(2).all(|pair| pair[0].position < pair[1].position));
     let stored = fixture.store.events(&"a".into(), 0, 1000).await.unwrap();
-    let told: Vec<_> = seen.iter().filter(|event| event.execution_id.as_str() == "a").collect();
+    let told: Vec<_> = seen.iter().filter(|event| event.topic.id() == "a").collect();
     assert_eq!(format!("{stored:?}"), format!("{:?}", told.into_iter().cloned().collect::<Vec<_>>()));
 }
 

@@ -1,0 +1,93 @@
+//! The same key gives back the same thing.
+
+use crate::domain::UserId;
+
+use super::Store;
+use super::batch::{Transaction, Write};
+use super::columns::Columns;
+use super::command::Command;
+use super::error::StoreError;
+use super::records::Record;
+
+/// A key that a client chose, so that a request may be repeated without a second effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Whose.
+    pub user_id: UserId,
+    /// What is made with it, such as `job`: keys of different kinds have nothing to do with each other.
+    pub kind: &'static str,
+    /// The client's choice.
+    pub key: String,
+    /// Equal for equal requests.
+    pub fingerprint: String,
+    /// Unix milliseconds.
+    pub at: i64,
+}
+
+/// What a request with a key came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Once<T> {
+    /// It is the first: it was carried out.
+    Done(T),
+    /// It was carried out before; this is the id of what was made then.
+    Known(String),
+    /// The key was used for another request.
+    Reused,
+}
+
+impl Transaction<'_> {
+    /// Note that `resource_id` is made with `key`, unless the key was used before. If it was, nothing may be made.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn claim_key(&mut self, key: &IdempotencyKey, resource_id: &str) -> Result<Once<()>, StoreError> {
+        const CLAIM: &str = "INSERT INTO idempotency_keys (user_id, kind, key, fingerprint, resource_id, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, kind, key) DO NOTHING";
+        const KNOWN: &str =
+            "SELECT resource_id, fingerprint FROM idempotency_keys WHERE user_id = $1 AND kind = $2 AND key = $3";
+        let which = || [key.user_id.as_str().into(), key.kind.into(), key.key.as_str().into()];
+        let what = [key.fingerprint.as_str().into(), resource_id.into(), key.at.into()];
+        if self.connection.execute(CLAIM, which().into_iter().chain(what)).await? > 0 {
+            return Ok(Once::Done(()));
+        }
+        let row = self.connection.fetch_first(KNOWN, which()).await?;
+        let Some(row) = row else { return Err(StoreError::conflict("the idempotency key was removed just now")) };
+        let columns = Columns::new(&row, "idempotency_keys", &key.key);
+        Ok(if columns.text(1)? == key.fingerprint { Once::Known(columns.text(0)?) } else { Once::Reused })
+    }
+}
+
+impl Store {
+    /// Write `records`, which make `resource_id`, unless `key` was used before. They are on disk when this returns.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn write_once(
+        &self,
+        key: IdempotencyKey,
+        resource_id: &str,
+        records: Vec<Record>,
+    ) -> Result<Once<()>, StoreError> {
+        self.ask(WriteOnce { key, resource_id: resource_id.to_owned(), records }).await
+    }
+}
+
+#[derive(Debug)]
+struct WriteOnce {
+    key: IdempotencyKey,
+    resource_id: String,
+    records: Vec<Record>,
+}
+
+impl Command for WriteOnce {
+    type Output = Once<()>;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Once<()>, StoreError> {
+        let once = transaction.claim_key(&self.key, &self.resource_id).await?;
+        if once == Once::Done(()) {
+            let mut write = Write::new(self.records.clone());
+            transaction.apply(vec![&mut write]).await?;
+        }
+        Ok(once)
+    }
+}
