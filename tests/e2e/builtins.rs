@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::Server;
+use crate::support::config_on_disk;
 
 /// What a stranger is told to find.
 const TYPES: [&str; 13] = [
@@ -22,8 +23,8 @@ const TYPES: [&str; 13] = [
 ];
 
 async fn server() -> (Server, tempfile::TempDir) {
-    let directory = tempfile::TempDir::new().unwrap();
-    (Server::start(&directory.path().join("test.db"), &[]).await, directory)
+    let (config, directory) = config_on_disk(&[]);
+    (Server::start(&config.database.url, &[]).await, directory)
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! The process dies at any moment: the next one goes on from what was recorded, and nobody can tell from the result.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,10 +114,6 @@ fn shapes(entries: &[TimelineEntry]) -> Vec<String> {
     entries.iter().map(|entry| format!("{} {}{}", entry.seq, entry.event.as_str(), node(entry))).collect()
 }
 
-fn database(config: &Config) -> &Path {
-    Path::new(config.database.url.trim_start_matches("sqlite://"))
-}
-
 async fn finished(config: Config, ids: &[(ExecutionId, u64)], before: &[Recorded]) {
     let app = App::start(config).await.unwrap_or_else(|error| panic!("{error}"));
     for ((id, n), before) in ids.iter().zip(before) {
@@ -133,7 +128,7 @@ async fn executions_complete_right_after_the_server_is_killed_at_any_moment() {
     // By number of events of the last of the executions.
     for moment in [1, 2, 4, 6, 8, 10, 12, 14, 16, 18] {
         let (config, _directory) = config_on_disk(&GUESTS);
-        let server = Server::start(database(&config), &GUESTS).await;
+        let server = Server::start(&config.database.url, &GUESTS).await;
         let mut ids = Vec::new();
         for n in 0..4u64 {
             ids.push((ExecutionId::from(server.submit(&document(), &json!({"n": n})).await), n));
@@ -157,7 +152,7 @@ async fn executions_complete_right_after_the_server_is_killed_at_any_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_again_and_again_gets_there() {
     let (config, _directory) = config_on_disk(&GUESTS);
-    let mut server = Server::start(database(&config), &GUESTS).await;
+    let mut server = Server::start(&config.database.url, &GUESTS).await;
     let id = server.submit(&document(), &json!({"n": 77})).await;
     for kills in 1..=4 {
         // Killed soon after it went on, further in each time.
@@ -171,7 +166,7 @@ async fn a_server_that_is_killed_again_and_again_gets_there() {
             })
             .await;
         server.kill().await;
-        server = Server::start(database(&config), &GUESTS).await;
+        server = Server::start(&config.database.url, &GUESTS).await;
     }
     let execution = server.ended(&id).await;
     assert_eq!((&execution["status"], &execution["progress"]), (&json!("completed"), &json!(100.0)));
@@ -190,11 +185,11 @@ async fn a_server_that_is_killed_again_and_again_gets_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ended_before_the_kill_stays_as_it_was() {
     let (config, _directory) = config_on_disk(&GUESTS);
-    let server = Server::start(database(&config), &GUESTS).await;
+    let server = Server::start(&config.database.url, &GUESTS).await;
     let id = server.submit(&document(), &json!({"n": 5})).await;
     let told = server.ended(&id).await;
     server.kill().await;
-    let server = Server::start(database(&config), &GUESTS).await;
+    let server = Server::start(&config.database.url, &GUESTS).await;
     assert_eq!(server.execution(&id).await, told);
     server.kill().await;
 }

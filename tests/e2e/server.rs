@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::support::{cache_dir, guest};
+use crate::support::{LEASE, cache_dir, guest, key_file};
 use crate::timeline::patiently;
 
 /// `blockyard` beside this test's own folder, built once more if it is older than the test.
@@ -41,6 +41,76 @@ fn build(folder: &Path) {
     assert!(output.status.success(), "blockyard does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A command of the binary with nothing of this test's own environment, on a database and with these guests.
+pub(crate) fn command(name: &str, url: &str, guests: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKYARD_")) {
+        command.env_remove(name);
+    }
+    command.args([name, "--log", "info", "--database", url]);
+    if url.starts_with("postgres") {
+        command.arg("--master-key-file").arg(key_file());
+        command.arg("--lease-ms").arg(LEASE.as_millis().to_string());
+    }
+    command.arg("--cache-dir").arg(cache_dir());
+    for name in guests {
+        command.arg("--block").arg(guest(name));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Start a process and wait until it says that it is ready, in a line with `sign`; what that line says after it.
+pub(crate) async fn start(mut command: Command, sign: &str) -> (Child, String) {
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    let ready = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, rest)) = line.split_once(sign) {
+                return rest.trim().to_owned();
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        panic!("the process ended: {said}");
+    };
+    let rest = patiently("the process", ready).await;
+    // A full pipe would hold the process up.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (child, rest)
+}
+
+/// A running `blockyard worker`. It is killed when dropped.
+pub(crate) struct Worker {
+    child: Child,
+}
+
+impl Worker {
+    /// Start it.
+    pub(crate) async fn start(command: Command) -> Self {
+        let (child, _) = start(command, "working on jobs").await;
+        Self { child }
+    }
+
+    /// `kill -9`
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Ask it to stop, and wait until it has.
+    pub(crate) async fn terminate(mut self) {
+        terminate(&mut self.child).await;
+    }
+}
+
+async fn terminate(child: &mut Child) {
+    let pid = child.id().expect("it runs").to_string();
+    let asked = std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(asked.success());
+    assert!(patiently("the end of the process", child.wait()).await.unwrap().success());
+}
+
 /// A running `blockyard serve`. It is killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -49,36 +119,26 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Start it on a database file with these guests.
-    pub(crate) async fn start(database: &Path, guests: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKYARD_")) {
-            command.env_remove(name);
-        }
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "info"]);
-        command.arg("--database").arg(format!("sqlite://{}", database.display()));
-        command.arg("--cache-dir").arg(cache_dir());
-        for name in guests {
-            command.arg("--block").arg(guest(name));
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some((_, address)) = line.split_once("listening on ") {
-                    return address.trim().to_owned();
-                }
-                said.push_str(&line);
-                said.push('\n');
-            }
-            panic!("the server ended: {said}");
-        };
-        let url = patiently("the server", listening).await;
-        // A full pipe would hold the server up.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    /// Start it on a database with these guests.
+    pub(crate) async fn start(database: &str, guests: &[&str]) -> Self {
+        Self::of(command("serve", database, guests)).await
+    }
+
+    /// Start it with flags of one's own.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]);
+        let (child, url) = start(command, "listening on ").await;
         Self { child, url, http: reqwest::Client::new() }
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ask it to stop, and wait until it has.
+    pub(crate) async fn terminate(mut self) {
+        terminate(&mut self.child).await;
     }
 
     /// Start an execution; its id. It is recorded when the answer comes.

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use blockyard::app::App;
 use blockyard::config::Config;
 use blockyard::domain::{Execution, Json, Mode, Outputs, RunOptions, UserId, Workflow, workflow};
-use blockyard::jobs::{Submit, Ticket};
+use blockyard::jobs::{JobOptions, Submit, Ticket};
 use blockyard::store::NodeRow;
+use blockyard_test_postgres::Postgres;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
@@ -38,8 +40,50 @@ pub(crate) fn data_json(name: &str) -> Value {
     serde_json::from_str(&data(name)).unwrap()
 }
 
-/// A config with a database in memory and these guests.
+/// Whether this run of the tests is on Postgres, which `BLOCKYARD_TEST_DATABASE=postgres` asks for.
+pub(crate) fn on_postgres() -> bool {
+    match std::env::var("BLOCKYARD_TEST_DATABASE").as_deref() {
+        Err(_) | Ok("sqlite") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("BLOCKYARD_TEST_DATABASE is `{other}`: it must be sqlite or postgres"),
+    }
+}
+
+/// A fresh database on the Postgres server of this run.
+pub(crate) fn postgres() -> String {
+    let made = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(Postgres::shared().database())
+    });
+    made.join().unwrap()
+}
+
+/// The master key of processes that share a database.
+pub(crate) fn key_file() -> PathBuf {
+    guests_dir().join("master.key")
+}
+
+/// How long a worker that is gone keeps its jobs.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+/// Let the app work on the Postgres database at `url`.
+pub(crate) fn share(config: &mut Config, url: String) {
+    config.database.url = url;
+    config.secrets.key_file = Some(key_file());
+    config.jobs.lease = LEASE;
+}
+
+/// A config with these guests and a database of its own: in memory, unless this run is on Postgres.
 pub(crate) fn config(guests: &[&str]) -> Config {
+    let mut config = config_in_memory(guests);
+    if on_postgres() {
+        share(&mut config, postgres());
+    }
+    config
+}
+
+/// A config with these guests and a database in memory, whatever this run is on.
+pub(crate) fn config_in_memory(guests: &[&str]) -> Config {
     let mut config = Config::default();
     config.database.url = "sqlite::memory:".to_owned();
     config.runtime.cache_dir = Some(cache_dir());
@@ -48,10 +92,15 @@ pub(crate) fn config(guests: &[&str]) -> Config {
     config
 }
 
-/// The same with a database file that goes when the directory does.
+/// The same with a database that outlives the app: a file that goes when the directory does, or one on Postgres.
 pub(crate) fn config_on_disk(guests: &[&str]) -> (Config, TempDir) {
+    if on_postgres() { (config(guests), TempDir::new().unwrap()) } else { config_in_file(guests) }
+}
+
+/// The same with a database file, whatever this run is on.
+pub(crate) fn config_in_file(guests: &[&str]) -> (Config, TempDir) {
     let directory = TempDir::new().unwrap();
-    let mut config = config(guests);
+    let mut config = config_in_memory(guests);
     config.database.url = format!("sqlite://{}", directory.path().join("test.db").display());
     (config, directory)
 }
@@ -118,6 +167,7 @@ impl<'a> Run<'a> {
             options: self.options,
             metadata: Json::null(),
             user_id: self.user,
+            job: JobOptions::default(),
             waits: true,
         };
         self.app.queue.submit(submit).unwrap()

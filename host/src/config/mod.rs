@@ -176,7 +176,9 @@ pub struct ExecutionConfig {
     pub max_nodes: usize,
     /// Most edges in a document. Default 50,000.
     pub max_edges: usize,
-    /// Most times that an execution is taken over after its process died, before it is parked. Default 5.
+    /// Most times in a row that an execution is taken over after its process died, without a node having ended in between,
+    /// before it is parked. An execution shares its process, and so its deaths, with many others: few would park the
+    /// innocent. Default 20.
     pub max_takeovers: u32,
     /// How long shutdown waits for running executions. `BLOCKYARD_SHUTDOWN_MS`, default 10 s.
     pub shutdown_grace: Duration,
@@ -189,7 +191,7 @@ impl Default for ExecutionConfig {
             execution_concurrency: 256,
             max_nodes: 10_000,
             max_edges: 50_000,
-            max_takeovers: 5,
+            max_takeovers: 20,
             shutdown_grace: Duration::from_secs(10),
         }
     }

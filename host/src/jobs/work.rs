@@ -196,7 +196,7 @@ impl Queue {
         let shared = &self.shared;
         let mut wait = STORE_WAIT;
         loop {
-            let done = if job.attempts.saturating_sub(job.takeovers) >= job.max_attempts {
+            let done = if job.attempts >= job.max_attempts {
                 self.park(job, error).await
             } else {
                 self.postpone(job, error).await
@@ -256,7 +256,7 @@ impl Queue {
         let Some(id) = &job.execution_id else { return Ok(None) };
         let Some(row) = shared.store.execution(id).await? else { return Ok(None) };
         if job.takeovers > shared.config.max_takeovers {
-            let message = format!("the process that ran it died {} times", job.takeovers);
+            let message = format!("the process that ran it died {} times in a row", job.takeovers);
             self.refuse(row, "too-many-takeovers", message, true).await?;
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::forms::spellings;
 use super::{Owner, Server, assert_well, grant, one, rule, started, store_secret, tight};
-use crate::support::{Run, config_on_disk, nodes};
+use crate::support::{Run, config_in_file, nodes};
 use crate::timeline::{patiently, timeline};
 
 /// With everything that some encoding treats in its own way.
@@ -69,7 +69,7 @@ pub(super) async fn assert_nothing_shown(app: &App, block: &str, config: Value) 
 pub(super) async fn with_canary(guest: &str) -> (App, Server, TempDir) {
     let server = Server::start().await;
     let mut config = tight(&[guest], &server);
-    let (on_disk, directory) = config_on_disk(&[]);
+    let (on_disk, directory) = config_in_file(&[]);
     config.database = on_disk.database;
     config.runtime.log_lines = 200;
     let app = started(config).await;

@@ -66,7 +66,7 @@ pub struct ClaimedJob {
     pub attempts: u32,
     /// How many there may be.
     pub max_attempts: u32,
-    /// How often the job was taken from a worker that died.
+    /// How often in a row the job was taken from a worker that died, without a node having ended in between.
     pub takeovers: u32,
     /// Somebody wants it to be cancelled.
     pub cancel: bool,

@@ -35,7 +35,8 @@ impl Store {
     }
 
     /// Put jobs back whose worker is gone: those whose lease has ended before `now`. With `all`, every job that is held,
-    /// since no other process can be there. How many there were.
+    /// since no other process can be there. Each counts as a takeover, from 1 again if a node has ended since the last,
+    /// and not as an attempt. How many there were.
     ///
     /// # Errors
     /// If the database fails.
@@ -105,8 +106,13 @@ impl Command for TakeOver {
     type Output = u64;
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64, StoreError> {
-        const SET: &str = "UPDATE jobs SET status = 'pending', takeovers = takeovers + 1, lease_owner = NULL, \
-             lease_until = NULL, updated_at = $1 WHERE status = 'processing'";
+        // A job that came further since it was last taken over is not what brings its workers down.
+        const SET: &str = "UPDATE jobs SET status = 'pending', attempts = attempts - 1, \
+             takeovers = CASE WHEN (SELECT COUNT(*) FROM node_results WHERE execution_id = jobs.id \
+             AND end_time IS NOT NULL) > settled_nodes THEN 1 ELSE takeovers + 1 END, \
+             settled_nodes = (SELECT COUNT(*) FROM node_results WHERE execution_id = jobs.id \
+             AND end_time IS NOT NULL), \
+             lease_owner = NULL, lease_until = NULL, updated_at = $1 WHERE status = 'processing'";
         let connection = &mut transaction.connection;
         let sql = match self.all {
             true => SET.to_owned(),

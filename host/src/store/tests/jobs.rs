@@ -12,6 +12,7 @@ conformance! {
     a_full_queue_gives_no_more,
     a_user_with_enough_at_work_gets_no_more,
     orphans_are_put_back,
+    takeovers_count_from_the_last_node_that_ended,
     leases_that_ended_are_taken_over,
     leases_are_renewed_for_their_owner,
     what_is_released_counts_as_no_attempt,
@@ -136,9 +137,24 @@ async fn orphans_are_put_back(fixture: Fixture) {
     assert_eq!(store.take_over(3000, true).await.unwrap(), 1);
     let jobs = store.claim_jobs(claim(3000, 10)).await.unwrap().jobs;
     let found: Vec<_> = jobs.iter().map(|job| (job.job_id.as_str(), job.attempts, job.takeovers)).collect();
-    assert_eq!(found, [("a", 1, 0), ("b", 2, 1)]);
+    assert_eq!(found, [("a", 1, 0), ("b", 1, 1)]);
     let resumed = store.execution(&"b".into()).await.unwrap().unwrap().execution;
     assert_eq!(resumed.started_at, Some(1000), "when it first started");
+}
+
+async fn takeovers_count_from_the_last_node_that_ended(fixture: Fixture) {
+    fixture.put(vec![submit_claimed("e")]).await;
+    let mut counted = Vec::new();
+    for round in 0..6 {
+        if round == 3 {
+            let Record::Node { execution_id, mut node } = node("e", "n", NodeStatus::Completed, vec![]) else { panic!() };
+            node.call.end_time = Some(1);
+            fixture.put(vec![Record::Node { execution_id, node }]).await;
+        }
+        fixture.store.take_over(3000, true).await.unwrap();
+        counted.push(fixture.store.claim_jobs(claim(3000, 1)).await.unwrap().jobs[0].takeovers);
+    }
+    assert_eq!(counted, [1, 2, 3, 1, 2, 3]);
 }
 
 async fn leases_that_ended_are_taken_over(fixture: Fixture) {

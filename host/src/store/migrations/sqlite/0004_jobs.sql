@@ -14,6 +14,8 @@ ALTER TABLE jobs ADD COLUMN flow_id TEXT;
 ALTER TABLE jobs ADD COLUMN parent_id TEXT;
 ALTER TABLE jobs ADD COLUMN fail_parent BIGINT;
 ALTER TABLE jobs ADD COLUMN cancel_at BIGINT;
+-- Nodes that had ended when it was last taken over.
+ALTER TABLE jobs ADD COLUMN settled_nodes BIGINT NOT NULL DEFAULT 0;
 
 DROP INDEX jobs_to_claim;
 DROP INDEX jobs_leased;
