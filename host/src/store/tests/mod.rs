@@ -1,14 +1,19 @@
-//! What the store promises. `writing`, `commands`, `reading` and `secrets` are the conformance suite, run against every database;
-//! `sqlite` is what only a file has.
+//! What the store promises. `writing`, `commands`, `reading` and `secrets` are the conformance suite, run against every
+//! database; `sqlite` is what only a file has; `postgres`, `sharing` and `outages` what only a server has.
 
 mod commands;
+mod outages;
+mod postgres;
 mod reading;
 mod secrets;
+mod sharing;
 mod sqlite;
 mod writing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use blockyard_test_postgres::Postgres;
 
 use crate::config::{DatabaseConfig, Synchronous};
 use crate::domain::{Event, EventKind, ExecutionId, ExecutionStatus, Json, Mode, NodeStatus, TimelineEntry, UserId};
@@ -26,6 +31,9 @@ macro_rules! conformance {
         }
         mod sqlite_file {
             $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_file().await).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_postgres().await).await; })*
         }
     };
 }
@@ -53,6 +61,10 @@ impl Fixture {
         Self::open(&config(url), Some(directory)).await
     }
 
+    async fn in_postgres() -> Self {
+        Self::open(&config(Postgres::shared().database().await), None).await
+    }
+
     async fn open(config: &DatabaseConfig, directory: Option<tempfile::TempDir>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let on_commit: OnCommit = {
@@ -74,6 +86,12 @@ impl Fixture {
 
     async fn status(&self, id: &str) -> ExecutionStatus {
         self.store.execution(&id.into()).await.unwrap().unwrap().execution.status
+    }
+
+    /// What is in the first column of the first row, as a number.
+    async fn number(&self, sql: &'static str) -> i64 {
+        let mut connection = self.store.inner.database.read().await.unwrap();
+        connection.fetch_first(sql, []).await.unwrap().unwrap().opt_int(0).unwrap().unwrap()
     }
 
     /// Spoil the database behind the store's back.
