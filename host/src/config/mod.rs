@@ -1,5 +1,6 @@
 //! Settings, one struct an area. The command line fills them in; defaults are stated here.
 
+mod database;
 mod jobs;
 mod secrets;
 
@@ -8,56 +9,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use database::{DatabaseConfig, Synchronous};
 pub use jobs::{JobsConfig, WEBHOOK_QUEUE, WORKFLOW_QUEUE};
 pub use secrets::SecretsConfig;
-
-/// When SQLite considers a commit done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Synchronous {
-    /// When it is on the disk. A power cut loses nothing that was acknowledged.
-    #[default]
-    Full,
-    /// When the operating system has it. A power cut may lose the last commits, never corrupt the database.
-    Normal,
-}
-
-/// The database.
-#[derive(Clone, Debug)]
-pub struct DatabaseConfig {
-    /// `sqlite://PATH` or `sqlite::memory:`. `BLOCKYARD_DATABASE`, default `sqlite://blockyard.db`.
-    pub url: String,
-    /// Connections that read side by side. Default 4.
-    pub readers: u32,
-    /// Longest time that results of pure nodes wait for a commit to ride along with. Default 20 ms.
-    pub flush_interval: Duration,
-    /// `BLOCKYARD_SYNCHRONOUS`, default `full`.
-    pub synchronous: Synchronous,
-}
-
-impl Default for DatabaseConfig {
-    fn default() -> Self {
-        Self {
-            url: "sqlite://blockyard.db".to_owned(),
-            readers: 4,
-            flush_interval: Duration::from_millis(20),
-            synchronous: Synchronous::Full,
-        }
-    }
-}
-
-impl DatabaseConfig {
-    /// Whether it is a database in memory.
-    pub fn is_in_memory(&self) -> bool {
-        self.url.strip_prefix("sqlite:").is_some_and(|location| location.trim_start_matches('/') == ":memory:")
-    }
-
-    /// The database's file; `None` if it is kept in memory, or the URL names no file.
-    pub fn path(&self) -> Option<PathBuf> {
-        let location = self.url.strip_prefix("sqlite:")?;
-        let path = location.strip_prefix("//").unwrap_or(location);
-        (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
-    }
-}
 
 /// The sandbox. The limits are ceilings and defaults at once: a block may wish for less.
 #[derive(Clone, Debug)]
@@ -249,18 +203,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// Where the master key is kept: where [`SecretsConfig`] says, else beside the database's file. `None` if the database
-    /// is in memory, which its key then shares, or elsewhere.
+    /// Where the master key is kept: where [`SecretsConfig`] says, else beside the database's file. `None` if the
+    /// database is in memory, which its key then shares, or if a shared database comes without a key file.
     pub fn key_file(&self) -> Option<PathBuf> {
-        if self.database.is_in_memory() {
-            return None;
+        if self.database.is_postgres() {
+            return self.secrets.key_file.clone();
         }
-        let beside = self.database.path().map(|path| {
-            let mut name = path.into_os_string();
-            name.push(".key");
-            name.into()
-        });
-        self.secrets.key_file.clone().or(beside)
+        let mut beside = self.database.path()?.into_os_string();
+        beside.push(".key");
+        Some(self.secrets.key_file.clone().unwrap_or_else(|| beside.into()))
     }
 }
 
@@ -278,7 +229,7 @@ mod tests {
         assert_eq!(file("sqlite://a/b.db", None), Some("a/b.db.key".into()));
         assert_eq!(file("sqlite:///b.db", Some("/k")), Some("/k".into()));
         assert_eq!(file("sqlite::memory:", Some("/k")), None);
-        assert_eq!(file("postgres://h/n", Some("/k")), Some("/k".into()));
-        assert_eq!(file("postgres://h/n", None), None);
+        assert_eq!(file("postgres://h/d", Some("/k")), Some("/k".into()));
+        assert_eq!(file("postgres://h/d", None), None);
     }
 }

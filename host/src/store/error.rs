@@ -17,7 +17,7 @@ pub enum StoreError {
     /// It could not be opened at all.
     #[error("cannot open the database {path}: {reason}")]
     Open {
-        /// The database file, or the whole URL if it makes no sense.
+        /// The database file, or the URL with its password hidden.
         path: String,
         /// One sentence for a person.
         reason: String,
@@ -60,24 +60,44 @@ impl StoreError {
 
 /// A failure of the database itself; only its text is of use above the store.
 #[derive(Clone, Debug)]
-pub struct DatabaseError(Arc<sqlx::Error>);
+pub struct DatabaseError {
+    driver: Arc<sqlx::Error>,
+    unanswered: bool,
+}
 
 impl std::fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        if self.unanswered {
+            f.write_str("a commit got no answer, so that it may have been done or not: ")?;
+        }
+        self.driver.fmt(f)
     }
 }
 
 impl std::error::Error for DatabaseError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        self.driver.source()
     }
 }
 
 impl DatabaseError {
-    /// The database's own code, as text.
-    pub(crate) fn code(&self) -> Option<String> {
-        self.0.as_database_error()?.code().map(|code| code.into_owned())
+    pub(crate) fn driver(&self) -> &sqlx::Error {
+        &self.driver
+    }
+
+    /// Whether it is unknown if the transaction was committed.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+}
+
+impl StoreError {
+    /// The same of a commit whose outcome nobody knows.
+    pub(crate) fn unanswered(self) -> Self {
+        match self {
+            Self::Database(error) => Self::Database(DatabaseError { unanswered: true, ..error }),
+            other => other,
+        }
     }
 }
 
@@ -85,7 +105,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Self::Closed,
-            other => Self::Database(DatabaseError(Arc::new(other))),
+            other => Self::Database(DatabaseError { driver: Arc::new(other), unanswered: false }),
         }
     }
 }

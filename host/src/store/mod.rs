@@ -1,7 +1,8 @@
 //! The database; `sqlx` nowhere else.
 //!
 //! Writes go through one task that commits in groups ([`Store::write`]); reads run beside it on their own connections.
-//! A store holds an exclusive lock on its database file for as long as a handle lives, or until [`Store::close`].
+//! In SQLite a store holds an exclusive lock on its database file for as long as a handle lives, or until
+//! [`Store::close`]; a database on a Postgres server is shared with other processes ([`Store::is_shared`]).
 
 mod audit;
 mod batch;
@@ -41,6 +42,7 @@ use dialect::Database;
 use reads::Remembered;
 use writer::{Counters, Message, Worker};
 
+pub use dialect::Notices;
 pub use error::{DatabaseError, StoreError};
 pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
@@ -106,7 +108,7 @@ impl Store {
             owner: owner.clone(),
         };
         tokio::spawn(worker.run());
-        let remembered = Remembered::default();
+        let remembered = Remembered::new(database.is_shared());
         Ok(Self { inner: Arc::new(Inner { messages, database, counters, remembered, owner }) })
     }
 
@@ -149,9 +151,30 @@ impl Store {
         self.send(Message::Forget(execution_id.clone()));
     }
 
-    /// Whether other processes may work on the same database.
+    /// Whether other processes may work on the same database, so that what this one knows is not all that happens.
     pub fn is_shared(&self) -> bool {
         self.inner.database.is_shared()
+    }
+
+    /// What processes on the database tell one another of commits from now on, this one among them; `None` if there is
+    /// no other.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    pub async fn notices(&self) -> Result<Option<Notices>, StoreError> {
+        self.inner.database.notices().await
+    }
+
+    /// Give up to `pages` free pages of the database's file back to the file system; how many are left to give back.
+    /// Writes wait meanwhile, so that a small number often is better than a large one once. Postgres looks after that
+    /// itself: the answer is 0.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn reclaim(&self, pages: u32) -> Result<u64, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Reclaim { pages, reply });
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// What was done so far.

@@ -1,5 +1,7 @@
 //! Changes to saved workflows.
 
+use sqlx::AssertSqlSafe;
+
 use crate::domain::{Json, UserId};
 
 use super::Store;
@@ -62,7 +64,10 @@ impl Store {
 /// The latest version's number, and whether the workflow is deleted.
 async fn latest(transaction: &mut Transaction<'_>, workflow_id: &str) -> Result<Option<(u32, bool)>, StoreError> {
     const LATEST: &str = "SELECT latest_version, deleted_at FROM workflows WHERE id = $1";
-    let Some(row) = transaction.connection.fetch_first(LATEST, [workflow_id.into()]).await? else { return Ok(None) };
+    let connection = &mut transaction.connection;
+    // Two processes may save at once.
+    let sql = AssertSqlSafe(format!("{LATEST}{}", connection.for_update()));
+    let Some(row) = connection.fetch_first(sql, [workflow_id.into()]).await? else { return Ok(None) };
     let columns = Columns::new(&row, "workflows", &workflow_id);
     Ok(Some((columns.number(0)?, columns.opt_int(1)?.is_some())))
 }

@@ -26,9 +26,10 @@ const MOST: usize = 1024;
 /// Documents remembered as stored; past that many the memory starts anew.
 const MOST_DOCUMENTS: usize = 4096;
 
-/// How often a transaction is tried again when another program was in the way, and how long before the first time.
-const RETRIES: u32 = 5;
+/// How long a transaction is tried again while another program is in the way or the server away, and the waits between.
+const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_DELAY: Duration = Duration::from_millis(10);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 pub(crate) type Reply = oneshot::Sender<Result<Written, StoreError>>;
 
@@ -37,6 +38,7 @@ pub(crate) enum Message {
     Write { write: Write, urgency: Urgency, reply: Reply },
     Command(Box<dyn Pending>),
     Forget(ExecutionId),
+    Reclaim { pages: u32, reply: oneshot::Sender<Result<u64, StoreError>> },
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -86,6 +88,8 @@ struct Waiting {
     everything: bool,
     /// Executions with urgent writes.
     executions: HashSet<ExecutionId>,
+    /// Free pages to give back after the next commit, with whom to answer.
+    reclaims: Vec<(u32, oneshot::Sender<Result<u64, StoreError>>)>,
     closing: Option<oneshot::Sender<Result<(), StoreError>>>,
 }
 
@@ -109,6 +113,10 @@ impl Waiting {
             }
             Message::Forget(execution_id) => {
                 self.units.push(Unit::Forget(execution_id));
+                self.hurry();
+            }
+            Message::Reclaim { pages, reply } => {
+                self.reclaims.push((pages, reply));
                 self.hurry();
             }
             Message::Close(reply) => {
@@ -184,6 +192,10 @@ impl Worker {
                 let closing = waiting.closing.take();
                 let units = waiting.take();
                 self.commit(units).await;
+                for (pages, reply) in waiting.reclaims.drain(..) {
+                    // Nobody may be waiting.
+                    drop(reply.send(self.database.reclaim(pages).await));
+                }
                 if closing.is_some() || abandoned {
                     break closing;
                 }
@@ -203,7 +215,11 @@ impl Worker {
         let mut units: Vec<Unit> = units.into_iter().filter_map(|unit| self.admit(unit)).collect();
         match self.attempt(&mut units).await {
             Ok(()) => units.into_iter().for_each(|unit| self.settle(unit, Ok(()))),
-            Err(error) if units.len() == 1 => units.into_iter().for_each(|unit| self.settle(unit, Err(error.clone()))),
+            Err(error)
+                if dialect::is_common(&error) || (units.len() == 1 && !dialect::is_overtaken(&error)) =>
+            {
+                units.into_iter().for_each(|unit| self.settle(unit, Err(error.clone())));
+            }
             Err(error) => {
                 tracing::warn!(%error, units = units.len(), "a batch failed, trying its parts");
                 for unit in units {
@@ -266,26 +282,29 @@ impl Worker {
         }
     }
 
-    /// One transaction, tried again while another program is in the way.
+    /// One transaction, tried again while another program is in the way or the server away, unless it may have been
+    /// committed.
     async fn attempt(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
         let is_shared = self.database.is_shared();
         if !units.iter().any(|unit| unit.needs_transaction(is_shared)) {
             return Ok(());
         }
-        for retry in 0..RETRIES {
+        let give_up = Instant::now() + PATIENCE;
+        let mut delay = FIRST_DELAY;
+        loop {
             match self.transact(units).await {
-                Err(error) if dialect::is_transient(&error) => {
-                    tracing::warn!(%error, "the database is busy");
-                    tokio::time::sleep(FIRST_DELAY * 2u32.pow(retry)).await;
+                Err(error) if dialect::is_transient(&error) && Instant::now() + delay < give_up => {
+                    tracing::warn!(%error, "the database is busy or away, trying again");
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(LONGEST_DELAY);
                 }
                 settled => return settled,
             }
         }
-        self.transact(units).await
     }
 
     async fn transact(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
-        let mut transaction = Transaction::new(self.database.connection().await, &self.documents);
+        let mut transaction = Transaction::new(self.database.connection().await?, &self.documents);
         transaction.connection.begin().await?;
         let owner = self.owner.get().filter(|_| self.database.is_shared());
         let mut result = steps(&mut transaction, units, owner.map(String::as_str)).await;
@@ -306,7 +325,10 @@ impl Worker {
         if self.documents.len() > MOST_DOCUMENTS {
             self.documents.clear();
         }
-        self.documents.extend(new_documents);
+        // Another process may delete what this one has stored.
+        if !self.database.is_shared() {
+            self.documents.extend(new_documents);
+        }
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         if units.iter().any(|unit| matches!(unit, Unit::Command(_))) {
             self.counters.commanded.fetch_add(1, Ordering::Release);

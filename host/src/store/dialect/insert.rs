@@ -30,14 +30,18 @@ pub(crate) struct Insert {
     head: &'static str,
     columns: usize,
     tail: &'static str,
-    /// For 1 to 16 rows, for 32 and for 64.
-    texts: [OnceLock<Arc<str>>; TEXTS],
+    sqlite: Texts,
+    postgres: Texts,
 }
+
+/// For 1 to 16 rows, for 32 and for 64.
+type Texts = [OnceLock<Arc<str>>; TEXTS];
 
 impl Insert {
     /// `head` up to and without `VALUES`, how many columns it names, and what follows the rows.
     pub(crate) const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
-        Self { head, columns, tail, texts: [const { OnceLock::new() }; TEXTS] }
+        const NONE: Texts = [const { OnceLock::new() }; TEXTS];
+        Self { head, columns, tail, sqlite: NONE, postgres: NONE }
     }
 
     /// Insert the rows that `args` holds one after the other.
@@ -46,29 +50,46 @@ impl Insert {
         let rows = args.len() / self.columns;
         let mut args = args.into_iter();
         for size in chunks(rows) {
-            let sql = AssertSqlSafe(Arc::clone(self.text(size)));
+            let sql = AssertSqlSafe(Arc::clone(self.text(connection, size)));
             connection.execute(sql, args.by_ref().take(size * self.columns)).await?;
         }
         Ok(())
     }
 
-    fn text(&self, rows: usize) -> &Arc<str> {
+    fn text(&self, connection: &Connection, rows: usize) -> &Arc<str> {
         let place = match rows {
             64.. => TEXTS - 1,
             32.. => TEXTS - 2,
             _ => rows - 1,
         };
-        self.texts[place].get_or_init(|| {
+        match connection {
             // In SQLite a parameter with a name is looked up in a list, each one anew; `?` is not.
-            let row = format!("({})", vec!["?"; self.columns].join(","));
-            format!("{} VALUES {} {}", self.head, vec![row; rows].join(","), self.tail).into()
-        })
+            Connection::Sqlite(_) => self.sqlite[place].get_or_init(|| self.with(rows, |_| "?".to_owned())),
+            Connection::Postgres(_) => self.postgres[place].get_or_init(|| self.with(rows, |n| format!("${n}"))),
+        }
+    }
+
+    /// `parameter` is asked for each parameter in turn, from 1.
+    fn with(&self, rows: usize, parameter: impl Fn(usize) -> String) -> Arc<str> {
+        let row = |row: usize| {
+            let parameters: Vec<String> = (1..=self.columns).map(|n| parameter(row * self.columns + n)).collect();
+            format!("({})", parameters.join(","))
+        };
+        let rows: Vec<String> = (0..rows).map(row).collect();
+        format!("{} VALUES {} {}", self.head, rows.join(","), self.tail).into()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_parameter_has_its_number() {
+        let insert = Insert::new("INSERT INTO t (a, b)", 2, "ON CONFLICT DO NOTHING");
+        let text = insert.with(2, |n| format!("${n}"));
+        assert_eq!(&*text, "INSERT INTO t (a, b) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING");
+    }
 
     #[test]
     fn any_number_of_rows_is_cut_into_few_sizes() {

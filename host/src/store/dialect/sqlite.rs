@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteAutoVacuum, SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Arguments, ConnectOptions, Connection as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection as _, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::config::{DatabaseConfig, Synchronous};
@@ -27,6 +28,9 @@ const STATEMENTS: usize = 256;
 
 /// Pages in the write-ahead log at which they are moved to the database: each time costs two more flushes.
 const CHECKPOINT_PAGES: &str = "4000";
+
+/// `PRAGMA auto_vacuum` of a file that can give pages back.
+const INCREMENTAL: i64 = 2;
 
 /// `None` after closing.
 type Shared = Arc<Mutex<Option<SqliteConnection>>>;
@@ -124,9 +128,11 @@ fn primary(code: &str) -> Option<u32> {
     Some(code.parse::<u32>().ok()? & 0xff)
 }
 
-/// Whether the code says that another connection was in the way.
-pub(crate) fn is_busy(code: &str) -> bool {
-    matches!(primary(code), Some(5 | 6))
+/// Whether another connection was in the way.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    // Postgres has codes of its own.
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<SqliteError>());
+    error.is_some_and(|error| error.code().is_some_and(|code| matches!(primary(&code), Some(5 | 6))))
 }
 
 pub(crate) fn arguments(args: impl IntoIterator<Item = Arg>) -> Result<SqliteArguments, StoreError> {
@@ -161,6 +167,24 @@ impl Writer {
         Connection::Shared(self.connection.clone().lock_owned().await)
     }
 
+    /// Give up to `pages` free pages back, and cut the files once none is left; how many are.
+    pub(crate) async fn reclaim(&self, pages: u32) -> Result<u64, StoreError> {
+        let mut connection = self.connection.lock().await;
+        let connection = connection.as_mut().ok_or(StoreError::Closed)?;
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *connection).await?;
+        if mode != INCREMENTAL {
+            return Ok(0);
+        }
+        // 0 would mean all of them.
+        let vacuum = AssertSqlSafe(format!("PRAGMA incremental_vacuum({})", pages.max(1)));
+        sqlx::query(vacuum).persistent(false).execute(&mut *connection).await?;
+        let left: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut *connection).await?;
+        if left == 0 {
+            truncate(connection).await?;
+        }
+        Ok(u64::try_from(left).unwrap_or_default())
+    }
+
     pub(crate) async fn close(self) -> Result<(), StoreError> {
         let Some(mut connection) = self.connection.lock().await.take() else { return Ok(()) };
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
@@ -169,6 +193,17 @@ impl Writer {
         checkpoint?;
         Ok(())
     }
+}
+
+/// Move the log to the database's file and cut both. Readers that are in the way are not waited for: there is another
+/// time.
+async fn truncate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("PRAGMA busy_timeout = 50").execute(&mut *connection).await?;
+    let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await;
+    let usual = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis()));
+    sqlx::query(usual).execute(&mut *connection).await?;
+    cut?;
+    Ok(())
 }
 
 #[derive(Debug)]

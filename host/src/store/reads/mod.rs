@@ -85,6 +85,15 @@ impl Store {
         Ok(Counts { pending_jobs: columns.number(0)?, processing_jobs: columns.number(1)? })
     }
 
+    /// The size of the database in bytes, without SQLite's log.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn size_bytes(&self) -> Result<u64, StoreError> {
+        let Some(row) = self.first(self.inner.database.size(), []).await? else { return Ok(0) };
+        Columns::new(&row, "database", &"size").number(0)
+    }
+
     async fn reader(&self) -> Result<Connection, StoreError> {
         self.inner.database.read().await
     }

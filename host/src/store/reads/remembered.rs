@@ -9,9 +9,12 @@ use super::WorkflowRow;
 const MOST: usize = 1024;
 
 /// What was read while the writer had carried out no further command, which is the only way that workflows change.
-/// A second process that writes to the same database would have to be listened to here.
-#[derive(Debug, Default)]
-pub(crate) struct Remembered(Mutex<Rows>);
+/// Nothing of a database that other processes change too.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    is_shared: bool,
+    known: Mutex<Rows>,
+}
 
 #[derive(Debug, Default)]
 struct Rows {
@@ -20,8 +23,13 @@ struct Rows {
 }
 
 impl Remembered {
+    /// `is_shared`: whether other processes may work on the same database.
+    pub(crate) fn new(is_shared: bool) -> Self {
+        Self { is_shared, known: Mutex::default() }
+    }
+
     pub(crate) fn find(&self, generation: u64, workflow_id: &str, version: Option<u32>) -> Option<WorkflowRow> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.generation != generation {
             return None;
         }
@@ -31,8 +39,8 @@ impl Remembered {
     /// Keep what was read; `generation` is that from before the read, so that a row that was changed during it is not
     /// taken for the present one.
     pub(crate) fn keep(&self, generation: u64, workflow_id: &str, version: Option<u32>, row: &WorkflowRow) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if generation < known.generation {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_shared || generation < known.generation {
             return;
         }
         if generation > known.generation || known.rows.len() >= MOST {

@@ -1,15 +1,20 @@
-//! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against every database;
-//! `sqlite` is what only a file has.
+//! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against
+//! every database; `sqlite` is what only a file has; `postgres`, `sharing` and `outages` what only a server has.
 
 mod commands;
 mod jobs;
+mod outages;
+mod postgres;
 mod reading;
 mod secrets;
+mod sharing;
 mod sqlite;
 mod writing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use blockyard_test_postgres::Postgres;
 
 use crate::config::{DatabaseConfig, Synchronous};
 use crate::domain::{Event, EventKind, ExecutionId, ExecutionStatus, Json, Mode, NodeStatus, TimelineEntry, UserId};
@@ -27,6 +32,9 @@ macro_rules! conformance {
         }
         mod sqlite_file {
             $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_file().await).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $name() { super::$name(super::Fixture::in_postgres().await).await; })*
         }
     };
 }
@@ -54,6 +62,10 @@ impl Fixture {
         Self::open(&config(url), Some(directory)).await
     }
 
+    async fn in_postgres() -> Self {
+        Self::open(&config(Postgres::shared().database().await), None).await
+    }
+
     async fn open(config: &DatabaseConfig, directory: Option<tempfile::TempDir>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let on_commit: OnCommit = {
@@ -75,6 +87,12 @@ impl Fixture {
 
     async fn status(&self, id: &str) -> ExecutionStatus {
         self.store.execution(&id.into()).await.unwrap().unwrap().execution.status
+    }
+
+    /// What is in the first column of the first row, as a number.
+    async fn number(&self, sql: &'static str) -> i64 {
+        let mut connection = self.store.inner.database.read().await.unwrap();
+        connection.fetch_first(sql, []).await.unwrap().unwrap().opt_int(0).unwrap().unwrap()
     }
 
     /// Spoil the database behind the store's back.
@@ -132,8 +150,13 @@ fn submission(id: &str) -> Submission {
 
 /// What `me` claims from the queue of [`submission`].
 fn claim(now: i64, limit: u32) -> ClaimRequest {
+    claim_as("me", now, limit)
+}
+
+/// What `owner` claims from the queue of [`submission`].
+fn claim_as(owner: &str, now: i64, limit: u32) -> ClaimRequest {
     let queues = vec![QueueLimit { name: "default".into(), at_most: None }];
-    ClaimRequest { owner: "me".into(), now, lease_until: now + 1000, limit, queues, per_user: None }
+    ClaimRequest { owner: owner.to_owned(), now, lease_until: now + 1000, limit, queues, per_user: None }
 }
 
 fn submit(id: &str) -> Record {

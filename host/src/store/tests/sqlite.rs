@@ -52,7 +52,8 @@ async fn what_cannot_be_opened_is_told_why() {
     let error = refusal(&format!("sqlite://{path}/none/x.db")).await.to_string();
     assert_eq!(error, format!("cannot open the database {path}/none/x.db: there is no directory {path}/none"));
     let error = refusal("mysql://x").await.to_string();
-    assert_eq!(error, "cannot open the database mysql://x: the URL must be `sqlite://PATH` or `sqlite::memory:`");
+    let schemes = "`sqlite://PATH`, `sqlite::memory:` or `postgres://USER@HOST/NAME`";
+    assert_eq!(error, format!("cannot open the database mysql://x: the URL must be {schemes}"));
     assert!(matches!(refusal("sqlite://").await, StoreError::Open { .. }));
     std::fs::create_dir(directory.path().join("folder")).unwrap();
     assert!(matches!(refusal(&format!("sqlite://{path}/folder")).await, StoreError::Open { .. }));
@@ -139,6 +140,49 @@ async fn a_dropped_store_lets_go_of_its_file() {
     };
     assert_eq!(reopened.counts().await.unwrap().pending_jobs, 1);
     reopened.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn free_pages_are_given_back_a_few_at_a_time() {
+    let fixture = Fixture::in_file().await;
+    let store = &fixture.store;
+    let empty = store.size_bytes().await.unwrap();
+    assert_eq!(store.reclaim(100).await.unwrap(), 0);
+    for n in 0..50 {
+        let submission = Submission { input: long('i', 20_000), ..submission(&format!("e{n}")) };
+        fixture.put(vec![Record::Submission(Box::new(submission))]).await;
+    }
+    let full = store.size_bytes().await.unwrap();
+    assert!(full > empty + 50 * 20_000, "{empty} {full}");
+    fixture.run("DELETE FROM payloads").await;
+    let mut left = store.reclaim(10).await.unwrap();
+    assert!(left > 100, "{left}");
+    while left > 0 {
+        let before = left;
+        left = store.reclaim(50).await.unwrap();
+        assert!(left < before);
+    }
+    assert!(store.size_bytes().await.unwrap() < empty + 100_000);
+    let file = fixture._directory.as_ref().unwrap().path().join("blockyard.db");
+    assert_eq!(std::fs::metadata(file).unwrap().len(), store.size_bytes().await.unwrap(), "the file itself is cut");
+    store.close().await.unwrap();
+    assert!(matches!(store.reclaim(1).await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn a_database_in_memory_has_nothing_to_give_back() {
+    let fixture = Fixture::in_memory().await;
+    fixture.put(vec![Record::Submission(Box::new(Submission { input: long('i', 100_000), ..submission("e") }))]).await;
+    fixture.run("DELETE FROM payloads").await;
+    assert_eq!(fixture.store.reclaim(10).await.unwrap(), 0);
+    assert!(fixture.store.size_bytes().await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_file_has_nobody_to_tell() {
+    let fixture = Fixture::in_file().await;
+    assert!(!fixture.store.is_shared());
+    assert!(fixture.store.notices().await.unwrap().is_none());
 }
 
 /// Every step of a plan has to go through an index, and none may sort.
