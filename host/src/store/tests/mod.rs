@@ -1,8 +1,9 @@
 //! What the store promises. `writing`, `commands`, `reading` and `secrets` are the conformance suite, run against every
-//! database; `sqlite` is what only a file has; `postgres`, `sharing` and `outages` what only a server has.
+//! database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing` and `outages` are what only a server has.
 
 mod commands;
 mod outages;
+mod plans;
 mod postgres;
 mod reading;
 mod secrets;
