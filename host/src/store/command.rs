@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Store;
 use super::batch::Transaction;
 use super::error::StoreError;
-use super::writer::Message;
+use super::waiting::Message;
 
 /// A request to the writer with an answer of its own.
 pub(crate) trait Command: Debug + Send + Sync + 'static {

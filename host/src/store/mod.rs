@@ -18,6 +18,7 @@ mod reads;
 mod records;
 mod secrets;
 mod tables;
+mod waiting;
 mod workflows;
 mod writer;
 
@@ -40,7 +41,8 @@ use crate::domain::ExecutionId;
 use batch::Write;
 use dialect::Database;
 use reads::Remembered;
-use writer::{Counters, Message, Worker};
+use waiting::Message;
+use writer::{Counters, Worker};
 
 pub use dialect::Notices;
 pub use error::{DatabaseError, StoreError};

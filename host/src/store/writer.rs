@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Event, ExecutionId};
 
 use super::batch::{Transaction, Write};
-use super::command::Pending;
 use super::dialect;
 use super::error::StoreError;
-use super::records::{Urgency, Written};
+use super::waiting::{Message, Unit, Waiting};
 
 /// Told of committed events in the order of their positions, before the writes are acknowledged. It is called on the
 /// writer's task, so it must neither block nor panic.
@@ -31,17 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_DELAY: Duration = Duration::from_millis(10);
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
-pub(crate) type Reply = oneshot::Sender<Result<Written, StoreError>>;
-
-/// What the writer is asked for.
-pub(crate) enum Message {
-    Write { write: Write, urgency: Urgency, reply: Reply },
-    Command(Box<dyn Pending>),
-    Forget(ExecutionId),
-    Reclaim { pages: u32, reply: oneshot::Sender<Result<u64, StoreError>> },
-    Close(oneshot::Sender<Result<(), StoreError>>),
-}
-
 /// Counts since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -50,106 +38,6 @@ pub(crate) struct Counters {
     pub(crate) failures: AtomicU64,
     /// Transactions with commands: what was read of workflows before may be out of date.
     pub(crate) commanded: AtomicU64,
-}
-
-enum Unit {
-    Write { write: Write, reply: Reply },
-    Command(Box<dyn Pending>),
-    Forget(ExecutionId),
-}
-
-impl Unit {
-    fn needs_transaction(&self, is_shared: bool) -> bool {
-        match self {
-            Self::Write { write, .. } => !write.records.is_empty() || (is_shared && write.leased),
-            Self::Command(_) => true,
-            Self::Forget(_) => false,
-        }
-    }
-
-    fn acknowledge(self) {
-        match self {
-            // Nobody may be waiting.
-            Self::Write { write, reply } => drop(reply.send(Ok(write.outcome))),
-            Self::Command(command) => command.acknowledge(Ok(())),
-            Self::Forget(_) => {}
-        }
-    }
-}
-
-/// Requests taken from the channel and not yet committed.
-#[derive(Default)]
-struct Waiting {
-    units: Vec<Unit>,
-    /// When what rides along has waited long enough.
-    due: Option<Instant>,
-    urgent: bool,
-    /// Whether what is urgent concerns every execution: a command, a barrier, the end.
-    everything: bool,
-    /// Executions with urgent writes.
-    executions: HashSet<ExecutionId>,
-    /// Free pages to give back after the next commit, with whom to answer.
-    reclaims: Vec<(u32, oneshot::Sender<Result<u64, StoreError>>)>,
-    closing: Option<oneshot::Sender<Result<(), StoreError>>>,
-}
-
-impl Waiting {
-    fn accept(&mut self, message: Message, flush_interval: Duration) {
-        match message {
-            Message::Write { write, urgency, reply } => {
-                match urgency {
-                    Urgency::Now => {
-                        self.urgent = true;
-                        self.everything |= write.executions.is_empty();
-                        self.executions.extend(write.executions.iter().cloned());
-                    }
-                    Urgency::RideAlong => self.due = self.due.or_else(|| Some(Instant::now() + flush_interval)),
-                }
-                self.units.push(Unit::Write { write, reply });
-            }
-            Message::Command(command) => {
-                self.units.push(Unit::Command(command));
-                self.hurry();
-            }
-            Message::Forget(execution_id) => {
-                self.units.push(Unit::Forget(execution_id));
-                self.hurry();
-            }
-            Message::Reclaim { pages, reply } => {
-                self.reclaims.push((pages, reply));
-                self.hurry();
-            }
-            Message::Close(reply) => {
-                self.closing = Some(reply);
-                self.hurry();
-            }
-        }
-    }
-
-    fn hurry(&mut self) {
-        self.urgent = true;
-        self.everything = true;
-    }
-
-    /// What to commit now: all of it, or, if only some executions are in a hurry, all of theirs. The writes of others
-    /// wait for their own urgent write, so that most executions reach the database whole, in one transaction.
-    fn take(&mut self) -> Vec<Unit> {
-        self.urgent = false;
-        let executions = std::mem::take(&mut self.executions);
-        if std::mem::take(&mut self.everything) {
-            self.due = None;
-            return std::mem::take(&mut self.units);
-        }
-        let hurried = |unit: &mut Unit| match unit {
-            Unit::Write { write, .. } => write.executions.iter().any(|id| executions.contains(id)),
-            Unit::Command(_) | Unit::Forget(_) => true,
-        };
-        let taken = self.units.extract_if(.., hurried).collect();
-        if self.units.is_empty() {
-            self.due = None;
-        }
-        taken
-    }
 }
 
 /// The task's state.
@@ -215,9 +103,7 @@ impl Worker {
         let mut units: Vec<Unit> = units.into_iter().filter_map(|unit| self.admit(unit)).collect();
         match self.attempt(&mut units).await {
             Ok(()) => units.into_iter().for_each(|unit| self.settle(unit, Ok(()))),
-            Err(error)
-                if dialect::is_common(&error) || (units.len() == 1 && !dialect::is_overtaken(&error)) =>
-            {
+            Err(error) if dialect::is_common(&error) || (units.len() == 1 && !dialect::is_overtaken(&error)) => {
                 units.into_iter().for_each(|unit| self.settle(unit, Err(error.clone())));
             }
             Err(error) => {

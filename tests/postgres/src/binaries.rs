@@ -14,7 +14,9 @@ pub(crate) fn folder() -> PathBuf {
     std::env::split_paths(&path)
         .chain(packaged.into_iter().rev().map(|(_, folder)| folder))
         .find(complete)
-        .unwrap_or_else(|| panic!("the tests need Postgres: install its server, on Debian `apt-get install postgresql`"))
+        .unwrap_or_else(|| {
+            panic!("the tests need Postgres: install its server, on Debian `apt-get install postgresql`")
+        })
 }
 
 /// A user and its group.
@@ -36,5 +38,7 @@ pub(crate) fn account() -> Option<Account> {
         Some(Account { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     };
     let account = named("postgres").or_else(|| named("nobody"));
-    Some(account.unwrap_or_else(|| panic!("Postgres does not run as root, and there is no user `postgres` or `nobody`")))
+    Some(
+        account.unwrap_or_else(|| panic!("Postgres does not run as root, and there is no user `postgres` or `nobody`")),
+    )
 }

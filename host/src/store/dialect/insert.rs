@@ -40,8 +40,13 @@ type Texts = [OnceLock<Arc<str>>; TEXTS];
 impl Insert {
     /// `head` up to and without `VALUES`, how many columns it names, and what follows the rows.
     pub(crate) const fn new(head: &'static str, columns: usize, tail: &'static str) -> Self {
-        const NONE: Texts = [const { OnceLock::new() }; TEXTS];
-        Self { head, columns, tail, sqlite: NONE, postgres: NONE }
+        Self {
+            head,
+            columns,
+            tail,
+            sqlite: [const { OnceLock::new() }; TEXTS],
+            postgres: [const { OnceLock::new() }; TEXTS],
+        }
     }
 
     /// Insert the rows that `args` holds one after the other.

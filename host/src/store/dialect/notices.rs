@@ -56,7 +56,7 @@ async fn connect(readers: &Readers) -> Result<PgListener, sqlx::Error> {
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(readers.target.options.clone());
+        .connect_lazy_with(readers.target.options());
     let mut listener = PgListener::connect_with(&pool).await?;
     // Connecting again is done here, where others are told of it.
     listener.eager_reconnect(false);

@@ -41,7 +41,7 @@ const READER: &str = "SET default_transaction_read_only = on";
 /// Where the database is. Its options hold the password.
 #[derive(Clone)]
 pub(super) struct Target {
-    pub(super) options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     shown: Arc<str>,
 }
 
@@ -54,12 +54,16 @@ impl fmt::Debug for Target {
 impl Target {
     fn parse(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let shown = config.shown_url();
-        let options =
-            PgConnectOptions::from_str(&config.url).map_err(|error| StoreError::open(&shown, reason(&error)))?;
+        let url = known(&config.url);
+        let options = PgConnectOptions::from_str(&url).map_err(|error| StoreError::open(&shown, reason(&error)))?;
         let name = options.get_application_name().unwrap_or("blockyard").to_owned();
-        let options =
-            options.application_name(&name).statement_cache_capacity(STATEMENTS).disable_statement_logging();
-        Ok(Self { options, shown: shown.into() })
+        let options = options.application_name(&name).statement_cache_capacity(STATEMENTS).disable_statement_logging();
+        Ok(Self { options: Arc::new(options), shown: shown.into() })
+    }
+
+    /// Where it is, and who we are there.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        (*self.options).clone()
     }
 
     async fn connect(&self, setup: &'static str) -> Result<PgConnection, sqlx::Error> {
@@ -70,6 +74,42 @@ impl Target {
         };
         within(CONNECT_TIMEOUT, connect).await
     }
+}
+
+/// Parameters of a URL that the driver knows. It logs others with their values, of which one may be a password.
+const KNOWN: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// The URL without parameters that the driver does not know.
+fn known(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let is_known = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        KNOWN.contains(&name) || name.starts_with("options[")
+    };
+    let (kept, left): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_known);
+    if !left.is_empty() {
+        tracing::warn!(count = left.len(), "parameters of the database's URL are not known and not used");
+    }
+    format!("{address}?{}", kept.join("&"))
 }
 
 /// What readers take their connections from.
@@ -103,7 +143,7 @@ pub(crate) async fn open(config: &DatabaseConfig) -> Result<(Readers, Writer), S
         // A read that finds its connection lost takes another.
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(async { sqlx::raw_sql(READER).execute(connection).await.map(drop) }))
-        .connect_lazy_with(target.options.clone());
+        .connect_lazy_with(target.options());
     let writer = Writer { connection: Arc::new(Mutex::new(Some(connection))), target: target.clone() };
     Ok((Readers { pool, target }, writer))
 }
@@ -173,14 +213,12 @@ pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "23505")
 }
 
-/// The answer, if it comes in time.
-pub(super) async fn answered<T>(
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
+/// The answer, if it comes in the usual time.
+pub(super) async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     within(ANSWER_TIMEOUT, answer).await
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

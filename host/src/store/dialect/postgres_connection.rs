@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool, Postgres, SqlStr};
 use tokio::sync::OwnedMutexGuard;
 
 use super::StoreError;
-use super::postgres::{answered, is_broken, is_lost};
+use super::postgres::{CONNECT_TIMEOUT, answered, is_broken, is_lost, within};
 
 #[derive(Debug)]
 pub(crate) enum Connection {
@@ -68,7 +68,9 @@ impl Connection {
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         let transaction = self.transaction()?;
         transaction.failed = None;
-        transaction.control("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(|error| transaction.fail(error))
+        // It waits for nobody, so that without an answer the connection, which may have been quiet for long, is lost.
+        let begun = transaction.control("BEGIN ISOLATION LEVEL READ COMMITTED");
+        within(CONNECT_TIMEOUT, begun).await.map_err(|error| transaction.fail(error))
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {

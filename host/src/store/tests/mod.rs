@@ -1,9 +1,10 @@
 //! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against
-//! every database; `sqlite` is what only a file has; `postgres`, `sharing` and `outages` what only a server has.
+//! every database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing` and `outages` what only a server has.
 
 mod commands;
 mod jobs;
 mod outages;
+mod plans;
 mod postgres;
 mod reading;
 mod secrets;

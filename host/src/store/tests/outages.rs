@@ -133,7 +133,10 @@ async fn a_connection_lost_in_the_commit_fails_everything_in_it_and_nothing_is_d
             found = direct.number("SELECT COUNT(*) FROM events").await;
         }
         assert_eq!(found, expected);
-        assert!(store.write(vec![event("e", 2, EventKind::NodeStarted)], Urgency::Now).await.is_err(), "until forgiven");
+        assert!(
+            store.write(vec![event("e", 2, EventKind::NodeStarted)], Urgency::Now).await.is_err(),
+            "until forgiven"
+        );
         store.forget_failure(&"e".into());
         fixture.put(vec![event("e", 2, EventKind::NodeStarted)]).await;
         assert_eq!(direct.number("SELECT COUNT(*) FROM events").await, expected + 1);
@@ -158,8 +161,12 @@ async fn a_listener_that_loses_its_connection_says_so() {
     fixture.run("SELECT pg_notify('blockyard', 'changed before')").await;
     assert_eq!(notices.next().await, Some(Notice::Changed("before".into())));
     let direct = Fixture::open(&config(&url), None).await;
-    direct.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' \
-        AND datname = current_database()").await;
+    direct
+        .run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' \
+        AND datname = current_database()",
+        )
+        .await;
     assert_eq!(notices.next().await, Some(Notice::Lost));
     direct.run("SELECT pg_notify('blockyard', 'changed after')").await;
     assert_eq!(notices.next().await, Some(Notice::Changed("after".into())));
@@ -173,8 +180,12 @@ async fn a_session_that_the_server_ends_is_replaced() {
     for n in 0..3 {
         fixture.put(vec![submit(&format!("e{n}"))]).await;
         fixture.store.ping().await.unwrap();
-        other.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
-            AND datname = current_database()").await;
+        other
+            .run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+            AND datname = current_database()",
+            )
+            .await;
     }
     assert_eq!(fixture.store.counts().await.unwrap().pending_jobs, 3);
     assert_eq!(fixture.store.stats().failures, 0);
