@@ -1,7 +1,7 @@
 # make help lists what there is to do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendors bench fmt lint tools node
+.PHONY: help demo test test-vendors test-kills bench fmt lint tools node postgres
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-wasip2
@@ -19,9 +19,14 @@ demo: tools ## Build, and run the lead enrichment example, on recorded answers o
 		--input examples/prospects.json --database "sqlite://$(DEMO_DATABASE)"
 	@echo "The execution and every node's result are kept in $(DEMO_DATABASE)." >&2
 
-test: tools ## Run all tests
+test: tools postgres ## Run all tests, on SQLite and on Postgres (needs the binaries of Postgres, not a running server)
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace
+	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --lib --test e2e
+
+test-kills: tools postgres ## Kill servers and workers at random under 200 executions, and print what was counted
+	$(CARGO) build --workspace
+	BLOCKYARD_TEST_KILLS=full $(CARGO) test --workspace --test e2e kills -- --nocapture --test-threads=1
 
 test-vendors: tools $(VENDORS)/node_modules/.package-lock.json | node ## Run the blocks against mocks of the vendors' APIs (needs Node)
 	$(CARGO) test --workspace --test vendors -- --nocapture
@@ -55,6 +60,11 @@ tools:
 			echo "The blocks need Rust's target $(WASM_TARGET): install rustup, or your system's package for it." >&2; \
 			exit 1; }; \
 		rustup target add $(WASM_TARGET); }
+
+postgres:
+	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		echo "Postgres is missing, which the tests start a server of: apt-get install postgresql, or your system's package." >&2; \
+		exit 1; }
 
 node:
 	@command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || { \

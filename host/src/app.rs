@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::blocks::{Catalogue, RegisterError};
 use crate::capabilities::Capabilities;
 use crate::capabilities::http::{HttpClient, SystemResolver};
@@ -13,7 +15,7 @@ use crate::events::Hub;
 use crate::jobs::Queue;
 use crate::orchestrator::Orchestrator;
 use crate::runtime::Runtime;
-use crate::store::{Store, StoreError};
+use crate::store::{Notices, Store, StoreError};
 
 /// The parts of a running process. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -36,6 +38,7 @@ pub struct App {
     pub orchestrator: Orchestrator,
     /// Where executions are handed in.
     pub queue: Queue,
+    stopping: CancellationToken,
 }
 
 /// Why a process cannot start.
@@ -91,16 +94,32 @@ impl App {
             .map_err(StartError::Builtin)?;
         let (jobs, clock) = (config.jobs.clone(), sources.clone());
         let queue = Queue::new(store.clone(), hub.clone(), orchestrator.clone(), execution, jobs, clock);
+        let stopping = CancellationToken::new();
+        // Heard from before anything is looked for, so that nothing falls between the two.
+        if let Some(notices) = store.notices().await? {
+            let (tail, hub, queue) = (hub.tail(store.clone()), hub.clone(), queue.clone());
+            let listening = async move { tokio::join!(tail, listen(notices, hub, queue)) };
+            tokio::spawn(stopping.clone().run_until_cancelled_owned(listening));
+        }
         queue.start().await?;
-        Ok(Self { config: Arc::new(config), sources, store, vault, hub, http, catalogue, orchestrator, queue })
+        Ok(Self { config: Arc::new(config), sources, store, vault, hub, http, catalogue, orchestrator, queue, stopping })
     }
 
     /// Let running executions end, hand over the rest, close the database.
     pub async fn stop(&self) {
         self.queue.stop().await;
+        self.stopping.cancel();
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the database did not close cleanly");
         }
+    }
+}
+
+/// Pass on what the processes that share the database tell each other.
+async fn listen(mut notices: Notices, hub: Hub, queue: Queue) {
+    while let Some(notice) = notices.next().await {
+        hub.hear(&notice);
+        queue.hear(&notice);
     }
 }
 

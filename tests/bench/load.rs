@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -65,21 +65,32 @@ impl Connection {
         Self { sender, host: address.to_string() }
     }
 
-    /// Send, read the whole answer.
-    pub(crate) async fn post(&mut self, path: &str, body: &str) -> (StatusCode, Bytes) {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header("host", &self.host)
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
-            .unwrap();
-        self.sender.ready().await.unwrap();
-        let answer = self.sender.send_request(request).await.unwrap();
+    /// Send, read the whole answer, which must be one of success.
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Bytes {
+        let answer = self.send(Method::POST, path, Bytes::copy_from_slice(body.as_bytes())).await;
         let status = answer.status();
         let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&bytes));
-        (status, bytes)
+        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&bytes));
+        bytes
+    }
+
+    /// Ask, read the whole answer.
+    pub(crate) async fn get(&mut self, path: &str) -> (StatusCode, Bytes) {
+        let answer = self.stream(path).await;
+        let status = answer.status();
+        (status, answer.into_body().collect().await.unwrap().to_bytes())
+    }
+
+    /// Ask; the answer comes bit by bit.
+    pub(crate) async fn stream(&mut self, path: &str) -> Response<Incoming> {
+        self.send(Method::GET, path, Bytes::new()).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Response<Incoming> {
+        let request = Request::builder().method(method).uri(path).header("host", &self.host);
+        let request = request.header("content-type", "application/json").body(Full::new(body)).unwrap();
+        self.sender.ready().await.unwrap();
+        self.sender.send_request(request).await.unwrap()
     }
 }
 

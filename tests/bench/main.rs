@@ -1,13 +1,16 @@
 //! `make bench`: the release server under the workloads of `tests/data/`, beside what its figures are compared with.
 //!
 //! Every figure that counts is a ratio of two things measured in the same run, alternating. Prints a table and writes
-//! `bench.json` into the target directory.
+//! `bench.json` into the target directory. With the argument `jobs` (`make bench-jobs`) it is the job processor that is
+//! measured, into `bench-jobs.json`.
 
 #![expect(clippy::unwrap_used, reason = "a measuring tool may stop at what it does not expect")]
 
 mod disk;
 mod guest;
+mod jobs;
 mod load;
+mod process;
 mod report;
 mod server;
 
@@ -32,16 +35,23 @@ async fn main() {
         return;
     }
     let mut report = Report::default();
+    // Cargo adds flags of its own.
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    if arguments.next().as_deref() == Some("jobs") {
+        jobs::measure(&arguments.collect::<Vec<_>>(), &mut report).await;
+        report.print();
+        return report.write("bench-jobs.json");
+    }
     guest::measure(&mut report).await;
     let server = Server::start(&mut report).await;
     w1(&server, &mut report).await;
     w3(&server, &mut report).await;
     w4(&server, &mut report).await;
     w5(&server, &mut report).await;
-    report.add("resident memory after everything", server.resident_mib(), "MiB", None);
+    report.add("resident memory after everything", server.process.resident_mib(), "MiB", None);
     server.stop().await;
     report.print();
-    report.write();
+    report.write("bench.json");
 }
 
 async fn save(server: &Server, document: &Value) {
@@ -62,29 +72,21 @@ async fn w1(server: &Server, report: &mut Report) {
     report.add("P2 W1, 1 connection, p50", one.p50_ms, "ms", Some(commit_ms + 1.5));
     report.add("P2 W1, 1 connection, p99", one.p99_ms, "ms", Some(5.0 * one.p50_ms));
 
-    let (cpu, commits) = (server.cpu(), disk_bytes(server));
+    let (cpu, commits) = (server.process.cpu(), server.home.database_bytes());
     let many = load::run(server, path, &body, 32, PHASE).await;
-    let spent = server.cpu() - cpu;
+    let spent = server.process.cpu() - cpu;
     report.add("P1 W1, 32 connections", many.per_second, "requests/s", Some(2000.0).map(|least| -least));
     report.add("P1 W1, 32 connections, p50", many.p50_ms, "ms", None);
     report.add("P1 W1, 32 connections, p99", many.p99_ms, "ms", None);
     report.add("P1 server CPU a request", spent.as_secs_f64() * 1000.0 / many.count as f64, "ms", Some(1.0));
-    let per_execution = (disk_bytes(server) - commits) as f64 / many.count as f64 / 1024.0;
+    let per_execution = (server.home.database_bytes() - commits) as f64 / many.count as f64 / 1024.0;
     report.add("P12 database bytes an execution of W1", per_execution, "KiB", Some(60.0));
-}
-
-fn disk_bytes(server: &Server) -> u64 {
-    ["", "-wal"]
-        .iter()
-        .filter_map(|suffix| std::fs::metadata(server.database(suffix)).ok())
-        .map(|file| file.len())
-        .sum()
 }
 
 /// One request, one commit of the disk, and so on.
 async fn alternate(server: &Server, path: &str, body: &str) -> (load::Latency, load::Latency) {
     let mut connection = load::Connection::open(server.address()).await;
-    let mut disk = disk::Commits::open(&server.database(".probe"));
+    let mut disk = disk::Commits::open(&server.home.database(".probe"));
     let (mut requests, mut commits) = (load::Recorder::default(), load::Recorder::default());
     let end = Instant::now() + PHASE;
     while Instant::now() < end {
@@ -120,7 +122,7 @@ async fn w4(server: &Server, report: &mut Report) {
         seconds.push(best);
     }
     report.add("P7 W4, 10,000 items over 1,000", seconds[1] / seconds[0], "×", Some(11.0));
-    report.add("P7 resident memory after W4", server.resident_mib(), "MiB", Some(300.0));
+    report.add("P7 resident memory after W4", server.process.resident_mib(), "MiB", Some(300.0));
 }
 
 async fn w5(server: &Server, report: &mut Report) {

@@ -34,16 +34,16 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
-        println!("\n{:<52} {:>12} {:<11} {:<12}", "figure", "value", "unit", "target");
+        println!("\n{:<64} {:>12} {:<11} {:<12}", "figure", "value", "unit", "target");
         for figure in &self.figures {
             let (target, met) = figure.verdict();
             let mark = met.map_or("", |met| if met { "met" } else { "MISSED" });
-            println!("{:<52} {:>12.3} {:<11} {target:<12} {mark}", figure.name, figure.value, figure.unit);
+            println!("{:<64} {:>12.3} {:<11} {target:<12} {mark}", figure.name, figure.value, figure.unit);
         }
     }
 
-    /// Into the target directory, beside the profile's folder.
-    pub(crate) fn write(&self) {
+    /// Into the file with this name in the target directory.
+    pub(crate) fn write(&self, name: &str) {
         let figures: Vec<_> = self
             .figures
             .iter()
@@ -52,7 +52,7 @@ impl Report {
                 json!({"name": figure.name, "value": figure.value, "unit": figure.unit, "target": target, "met": met})
             })
             .collect();
-        let path = crate::server::target_directory().join("bench.json");
+        let path = crate::process::target_directory().join(name);
         std::fs::write(&path, serde_json::to_string_pretty(&figures).unwrap()).unwrap();
         println!("\nwritten to {}", path.display());
     }

@@ -48,26 +48,31 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
-        let headers = request.headers().clone();
-        let limit = state.config.body_bytes;
-        let bytes = collect(request, state, limit).await?;
-        if bytes.trim_ascii().is_empty() {
-            return Err(ApiError::bad_request("empty-body", "the body is empty; a JSON document is expected"));
-        }
-        match Format::of(&headers)? {
-            Format::Json => read(&bytes, Format::Json).map(Self),
-            Format::Yaml => {
-                let text = std::str::from_utf8(&bytes)
-                    .map_err(|error| ApiError::bad_request("invalid-yaml", format!("the body is no UTF-8: {error}")))?;
-                let json = document::yaml(text).map_err(unreadable)?.to_string();
-                // Aliases are written out by now.
-                if json.len() > limit {
-                    return Err(too_large(limit));
-                }
-                read(json.as_bytes(), Format::Yaml).map(Self)
-            }
-        }
+        let (text, format) = json(request, state).await?;
+        read(&text, format).map(Self)
     }
+}
+
+/// The whole body as JSON text, and what it was written in.
+pub(super) async fn json(request: Request, state: &ApiState) -> ApiResult<(Bytes, Format)> {
+    let headers = request.headers().clone();
+    let limit = state.config.body_bytes;
+    let bytes = collect(request, state, limit).await?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(ApiError::bad_request("empty-body", "the body is empty; a JSON document is expected"));
+    }
+    let format = Format::of(&headers)?;
+    if format == Format::Json {
+        return Ok((bytes, format));
+    }
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| ApiError::bad_request("invalid-yaml", format!("the body is no UTF-8: {error}")))?;
+    let json = document::yaml(text).map_err(unreadable)?.to_string();
+    // Aliases are written out by now.
+    if json.len() > limit {
+        return Err(too_large(limit));
+    }
+    Ok((json.into(), format))
 }
 
 /// The whole body, which has its time and its limit.
@@ -91,7 +96,7 @@ fn unreadable(error: DocumentError) -> ApiError {
 }
 
 /// Read `bytes` as `T`; where they came from YAML, lines and columns mean nothing to the caller.
-fn read<T: DeserializeOwned>(bytes: &[u8], format: Format) -> ApiResult<T> {
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], format: Format) -> ApiResult<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let found = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -6,23 +6,34 @@ mod audit;
 mod blocks;
 mod body;
 mod document;
+mod events;
 mod exchanges;
 mod executions;
 mod extract;
+mod flows;
 mod guard;
 mod health;
+mod hooks;
+mod idempotency;
+mod jobs;
 mod problem;
+mod queues;
 mod respond;
 mod router;
 mod sealed_body;
+mod schedules;
 mod secrets;
 mod state;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod time;
+mod triggers;
+mod webhooks;
 mod workflows;
+mod ws;
+
+use crate::domain::time;
 
 pub use document::{DocumentError, from_text};
 pub use guard::is_loopback_host;

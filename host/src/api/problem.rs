@@ -77,6 +77,16 @@ impl ApiError {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-workflow", detail) }
     }
 
+    /// A job that cannot be handed in as it is.
+    pub(super) fn invalid_job(errors: Vec<Problem>) -> Self {
+        let detail = match errors.as_slice() {
+            [] => "the job is not valid".to_owned(),
+            [only] => format!("the job is not valid: {}", only.message),
+            [first, rest @ ..] => format!("the job is not valid: {}, and {} more", first.message, rest.len()),
+        };
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-job", detail) }
+    }
+
     pub(super) fn unknown_workflow(id: &str, version: Option<u32>) -> Self {
         match version {
             None => Self::not_found("unknown-workflow", format!("there is no workflow `{id}`")),

@@ -13,7 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::{ApiError, ApiResult};
-use super::{ApiState, audit, blocks, executions, guard, health, respond, secrets, workflows};
+use super::{ApiState, audit, blocks, events, executions, flows, guard, health, hooks, jobs, queues, respond, schedules, secrets, triggers, webhooks, workflows, ws};
 
 /// Longest time for requests that neither wait nor stream.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,14 +24,26 @@ pub fn router(state: ApiState) -> Router {
         .nest("/workflows", workflows_routes())
         .nest("/executions", executions_routes())
         .nest("/blocks", blocks_routes())
+        .nest("/flows", flows_routes())
+        .nest("/schedules", schedules_routes())
+        .nest("/triggers", triggers_routes())
+        .route("/hooks/{token}", post(hooks::handle))
+        .nest("/jobs", jobs_routes())
+        .nest("/queues", queues_routes())
+        .nest("/webhooks", webhooks_routes())
         .nest("/secrets", secrets_routes())
         .route("/audit", get(audit::list::handle))
+        .route("/events", get(events::all::handle))
+        .route("/jobs/{id}/events", get(events::job::handle))
+        .route("/flows/{id}/events", get(events::flow::handle))
+        .route("/ws", get(ws::handle))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         // The paths that the first version had.
         .nest("/api/workflows", workflows_routes())
         .nest("/api/workflows/executions", executions_routes())
         .nest("/api/workflows/blocks", blocks_routes())
+        .nest("/api/jobs", jobs_routes())
         .fallback(respond::no_such_route)
         .method_not_allowed_fallback(respond::wrong_method)
         .layer(DefaultBodyLimit::max(state.config.body_bytes))
@@ -72,6 +84,68 @@ fn blocks_routes() -> Router<ApiState> {
         .route("/{type}", get(blocks::read::handle))
         .layer(from_fn(in_time))
         .route("/{type}/test", post(blocks::test::handle))
+}
+
+fn flows_routes() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(flows::list::handle).post(flows::create::handle))
+        .route("/{id}", get(flows::read::handle))
+        .layer(from_fn(in_time))
+        .route("/{id}/cancel", post(flows::cancel::handle))
+}
+
+fn schedules_routes() -> Router<ApiState> {
+    let one = get(schedules::read::handle)
+        .put(schedules::change::put)
+        .patch(schedules::change::patch)
+        .delete(schedules::delete::handle);
+    Router::new()
+        .route("/", get(schedules::list::handle).post(schedules::create::handle))
+        .route("/{id}", one)
+        .route("/{id}/run", post(schedules::run::handle))
+        .layer(from_fn(in_time))
+}
+
+fn triggers_routes() -> Router<ApiState> {
+    let one = get(triggers::list::one).patch(triggers::change::handle).delete(triggers::delete::handle);
+    Router::new()
+        .route("/", get(triggers::list::handle).post(triggers::create::handle))
+        .route("/{id}", one)
+        .layer(from_fn(in_time))
+}
+
+fn jobs_routes() -> Router<ApiState> {
+    Router::new()
+        .route("/stats", get(jobs::stats::handle))
+        .route("/{id}", get(jobs::read::handle))
+        .route("/{id}/progress", get(jobs::progress::handle))
+        .route("/{id}/webhook", get(webhooks::of_job::handle))
+        .route("/", get(jobs::list::handle))
+        .layer(from_fn(in_time))
+        .route("/", post(jobs::create::handle))
+        .route("/{id}/cancel", post(jobs::cancel::handle))
+        .route("/{id}/retry", post(jobs::retry::handle))
+}
+
+fn queues_routes() -> Router<ApiState> {
+    Router::new()
+        .route("/", get(queues::list::handle))
+        .route("/{name}/pause", post(queues::pause::pause))
+        .route("/{name}/resume", post(queues::pause::resume))
+        .layer(from_fn(in_time))
+}
+
+fn webhooks_routes() -> Router<ApiState> {
+    let one = get(webhooks::read::handle).patch(webhooks::change::handle).delete(webhooks::delete::handle);
+    Router::new()
+        .route("/", get(webhooks::list::handle).post(webhooks::create::handle))
+        .route("/{id}", one)
+        .route("/{id}/rotate-secret", post(webhooks::rotate::handle))
+        .route("/{id}/test", post(webhooks::test::handle))
+        .route("/{id}/deliveries", get(webhooks::deliveries::list))
+        .route("/{id}/deliveries/{delivery}", get(webhooks::deliveries::one))
+        .route("/{id}/deliveries/{delivery}/resend", post(webhooks::resend::handle))
+        .layer(from_fn(in_time))
 }
 
 fn secrets_routes() -> Router<ApiState> {

@@ -50,13 +50,18 @@ pub(super) struct Inner {
 impl ApiState {
     /// Of these parts.
     pub fn new(parts: Parts) -> Self {
-        let streams = Arc::new(Semaphore::new(parts.config.max_streams.min(Semaphore::MAX_PERMITS)));
+        let streams = Arc::new(Semaphore::new(max_streams(&parts.config) as usize));
         Self(Arc::new(Inner { parts, streams, closing: CancellationToken::new() }))
     }
 
     /// End event streams and answer those who wait, so that connections can close. What runs goes on.
     pub fn close(&self) {
         self.0.closing.cancel();
+    }
+
+    /// Until no event stream and no WebSocket is open any more.
+    pub async fn closed(&self) {
+        drop(self.0.streams.acquire_many(max_streams(&self.0.parts.config)).await);
     }
 
     pub(super) fn streams(&self) -> &Arc<Semaphore> {
@@ -66,6 +71,10 @@ impl ApiState {
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.0.closing
     }
+}
+
+fn max_streams(config: &ApiConfig) -> u32 {
+    u32::try_from(config.max_streams.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX)
 }
 
 impl std::ops::Deref for ApiState {

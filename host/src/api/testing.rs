@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -73,7 +74,7 @@ impl Server {
 
     pub(super) async fn start_with(config: ApiConfig) -> Self {
         let (sources, hub) = (Sources::system(), Hub::default());
-        let database = DatabaseConfig { url: "sqlite::memory:".to_owned(), ..DatabaseConfig::default() };
+        let database = DatabaseConfig { url: database().await, ..DatabaseConfig::default() };
         let store = Store::open(&database, hub.on_commit()).await.unwrap();
         let cache_dir = std::env::temp_dir().join(format!("blockyard-tests-{}", rustix::process::geteuid().as_raw()));
         let runtime = RuntimeConfig { cache_dir: Some(cache_dir), max_instances: 16, ..RuntimeConfig::default() };
@@ -97,12 +98,16 @@ impl Server {
         Self { state, router }
     }
 
-    /// Send a request as it is; a `Host` header is added.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Answer {
+    /// Send a request as it is and give the answer as it begins; a `Host` header is added.
+    pub(super) async fn open(&self, mut request: Request<Body>) -> Response {
         let host = "localhost:8080".parse().unwrap();
         request.headers_mut().entry(header::HOST).or_insert(host);
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// The same, with the answer to its end.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.open(request).await.into_parts();
         let body = tokio::time::timeout(Duration::from_secs(20), axum::body::to_bytes(body, usize::MAX)).await;
         let body = body.expect("the answer ends").unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -127,6 +132,14 @@ impl Server {
     pub(super) async fn send_text(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, kind);
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+/// A fresh database of the kind that this run of the tests is on, which `BLOCKYARD_TEST_DATABASE` says.
+async fn database() -> String {
+    match std::env::var("BLOCKYARD_TEST_DATABASE").as_deref() {
+        Ok("postgres") => blockyard_test_postgres::Postgres::shared().database().await,
+        _ => "sqlite::memory:".to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::access::{self, Grants, Settings};
 use super::schema::Schema;
 use super::{Block, builtin};
+use crate::capabilities::Capabilities;
 use crate::domain::block::Pin;
 use crate::domain::{BlockRef, BlockType, Grant, Manifest};
 use crate::runtime::{CallFailure, Component, ComponentError, Runtime};
@@ -131,6 +132,11 @@ impl Catalogue {
             recorded: access::recorded(&manifest).map_err(invalid)?,
             manifest,
         })
+    }
+
+    /// What its blocks can do besides computing.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.runtime.capabilities()
     }
 
     /// What the operator allows a block type.

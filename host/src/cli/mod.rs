@@ -2,6 +2,7 @@
 
 mod files;
 mod http;
+mod jobs;
 mod layout;
 mod logging;
 mod progress;

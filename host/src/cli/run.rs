@@ -50,7 +50,13 @@ impl Run {
         };
         let input = self.input.as_deref().map_or_else(|| Ok(Json::null()), files::value)?;
         let variables = self.variables()?;
-        let app = App::start(self.engine.config(&self.database)).await?;
+        let config = self.engine.config(&self.database)?;
+        if config.database.is_postgres() {
+            let message = "`run` keeps its execution in a SQLite database: on Postgres it would work on the jobs of others. \
+                           Start the workflow over a server that shares the database";
+            return Err(Usage(message.to_owned()).into());
+        }
+        let app = App::start(config).await?;
         let code = match app.orchestrator.compile_document(&document, None).await {
             Err(report) => Ok(self.invalid(&report)),
             Ok((plan, _)) => self.execute(&app, Arc::new(plan), input, variables).await,
@@ -98,7 +104,7 @@ impl Run {
             Ok(())
         };
         let (told, ended) = tokio::join!(told, end_of(app, &mut ticket));
-        told.map_err(|error: crate::store::StoreError| error)?;
+        told.map_err(|error: crate::events::FollowError| error)?;
         let execution = ended?;
         progress.end(&execution);
         self.print(&execution)

@@ -40,6 +40,12 @@ pub(super) struct Serve {
     /// Event streams open at once [default: 2000]
     #[arg(long, env = "BLOCKYARD_MAX_STREAMS", value_name = "N")]
     max_streams: Option<usize>,
+    /// How long a reader of events may read nothing while it is behind, before it is dropped [default: 30000]
+    #[arg(long, env = "BLOCKYARD_STREAM_PATIENCE_MS", value_name = "MS")]
+    stream_patience_ms: Option<u64>,
+    /// Time between two signs of life on an open stream [default: 15000]
+    #[arg(long, env = "BLOCKYARD_HEARTBEAT_MS", value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    heartbeat_ms: Option<u64>,
     /// Only answer requests: jobs are left to `blockyard worker` processes on the same Postgres database
     #[arg(long, env = "BLOCKYARD_NO_WORKER")]
     no_worker: bool,
@@ -49,7 +55,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.config();
+        let config = self.config()?;
         let listen = config.api.listen;
         if !listen.ip().is_loopback() {
             let message = format!(
@@ -68,8 +74,8 @@ impl Serve {
         served.map(|()| ExitCode::SUCCESS)
     }
 
-    fn config(&self) -> Config {
-        let mut config = self.engine.config(&self.database);
+    fn config(&self) -> Result<Config, Usage> {
+        let mut config = self.engine.config(&self.database)?;
         config.jobs.worker = !self.no_worker;
         let api = &mut config.api;
         api.listen = self.listen;
@@ -77,7 +83,9 @@ impl Serve {
         set(&mut api.body_bytes, self.body_bytes);
         set(&mut api.max_wait, self.max_wait_ms.map(Duration::from_millis));
         set(&mut api.max_streams, self.max_streams);
-        config
+        set(&mut api.stream_patience, self.stream_patience_ms.map(Duration::from_millis));
+        set(&mut api.heartbeat, self.heartbeat_ms.map(Duration::from_millis));
+        Ok(config)
     }
 }
 
@@ -104,7 +112,8 @@ async fn serve(app: &App, listener: TcpListener, stop: &mut Stop) -> anyhow::Res
     let closing = async {
         app.queue.stop().await;
         state.close();
-        if tokio::time::timeout(CLOSE_TIMEOUT, server).await.is_err() {
+        let closed = async { tokio::join!(server, state.closed()) };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
             tracing::warn!("connections are still open");
         }
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
+use super::Usage;
 use crate::config::{Config, SecretsConfig, Synchronous};
 
 /// How workflows are run.
@@ -54,6 +55,8 @@ pub(super) struct Engine {
     shutdown_ms: Option<u64>,
     #[command(flatten)]
     http: super::http::Http,
+    #[command(flatten)]
+    jobs: super::jobs::Jobs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -72,7 +75,10 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl Engine {
     /// The settings that these flags make, with a database at `url`.
-    pub(super) fn config(&self, url: &str) -> Config {
+    ///
+    /// # Errors
+    /// If some of them do not go together.
+    pub(super) fn config(&self, url: &str) -> Result<Config, Usage> {
         // An empty variable means no blocks, not one without a name.
         let extra_blocks = self.blocks.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
         let mut config = Config { extra_blocks, ..Config::default() };
@@ -96,7 +102,8 @@ impl Engine {
         config.secrets = self.secrets();
         config.grants_file = self.grants.clone().filter(|path| !path.as_os_str().is_empty());
         self.http.apply(&mut config.http);
-        config
+        self.jobs.apply(&mut config.jobs)?;
+        Ok(config)
     }
 
     /// Keys come from variables alone: flags show in lists of processes.

@@ -27,7 +27,7 @@ impl Validate {
         let report = match files::workflow(&self.file)? {
             Err(report) => report,
             Ok(document) => {
-                let app = App::start(self.engine.config("sqlite::memory:")).await?;
+                let app = App::start(self.engine.config("sqlite::memory:")?).await?;
                 let compiled = app.orchestrator.compile_document(&document, None).await;
                 app.stop().await;
                 match compiled {

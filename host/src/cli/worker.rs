@@ -25,7 +25,7 @@ impl Worker {
                            Workers of their own need a Postgres database";
             return Err(Usage(message.to_owned()).into());
         }
-        let config = self.engine.config(&self.database);
+        let config = self.engine.config(&self.database)?;
         // Before anything is said to the outside, so that no signal is lost.
         let mut stop = Stop::new()?;
         let app = App::start(config).await?;

@@ -25,6 +25,10 @@ pub struct JobsConfig {
     pub backoff: Duration,
     /// Longest such wait. Default 5 min.
     pub max_backoff: Duration,
+    /// How often a delivery to a webhook is tried. Default 8.
+    pub webhook_attempts: u32,
+    /// How long a webhook has for its answer, the connection included. Default 15 s.
+    pub webhook_timeout: Duration,
     /// How long ended jobs are kept, with their executions and events. `BLOCKYARD_RETENTION_MS`, default 30 d; 0 keeps
     /// them for good.
     pub retention: Duration,
@@ -41,6 +45,17 @@ pub const WORKFLOW_QUEUE: &str = "workflow";
 /// The queue of deliveries to webhooks.
 pub const WEBHOOK_QUEUE: &str = "webhooks";
 
+/// Deliveries to webhooks at work at once if nothing else is configured: receivers that hang must not take all slots.
+const DELIVERIES: u32 = 64;
+
+impl JobsConfig {
+    /// Jobs of this queue that may be at work at once, in all processes.
+    pub fn limit_of(&self, queue: &str) -> Option<u32> {
+        let configured = self.queue_concurrency.get(queue).copied();
+        configured.or_else(|| (queue == WEBHOOK_QUEUE).then_some(DELIVERIES))
+    }
+}
+
 impl Default for JobsConfig {
     fn default() -> Self {
         Self {
@@ -53,6 +68,8 @@ impl Default for JobsConfig {
             max_attempts: 5,
             backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(300),
+            webhook_attempts: 8,
+            webhook_timeout: Duration::from_secs(15),
             retention: Duration::from_secs(30 * 24 * 3600),
             idempotency: Duration::from_secs(24 * 3600),
             max_flow_jobs: 1_000,

@@ -162,8 +162,14 @@ pub struct ApiConfig {
     pub body_bytes: usize,
     /// Longest `?wait`. Default 300 s.
     pub max_wait: Duration,
-    /// Open event streams at once. Default 2,000.
+    /// Event streams and WebSockets open at once. `BLOCKYARD_MAX_STREAMS`, default 2,000.
     pub max_streams: usize,
+    /// How long a reader of events may read nothing while it is behind, before it is dropped.
+    /// `BLOCKYARD_STREAM_PATIENCE_MS`, default 30 s.
+    pub stream_patience: Duration,
+    /// Time between two signs of life on an open stream. A WebSocket whose client answers none twice in a row is closed.
+    /// `BLOCKYARD_HEARTBEAT_MS`, default 15 s.
+    pub heartbeat: Duration,
 }
 
 impl Default for ApiConfig {
@@ -174,6 +180,8 @@ impl Default for ApiConfig {
             body_bytes: 16 << 20,
             max_wait: Duration::from_secs(300),
             max_streams: 2_000,
+            stream_patience: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(15),
         }
     }
 }

@@ -30,3 +30,27 @@ pub const SECRET_DELETED: &str = "secret.deleted";
 pub const SECRET_REVEALED: &str = "secret.revealed";
 /// Stored secrets were encrypted anew.
 pub const SECRETS_ROTATED: &str = "secrets.rotated";
+/// A webhook was made.
+pub const WEBHOOK_CREATED: &str = "webhook.created";
+/// A webhook was changed, switched on or off.
+pub const WEBHOOK_UPDATED: &str = "webhook.updated";
+/// A webhook got another secret.
+pub const WEBHOOK_SECRET_ROTATED: &str = "webhook.secret-rotated";
+/// A webhook was deleted.
+pub const WEBHOOK_DELETED: &str = "webhook.deleted";
+/// No more jobs of a queue are begun.
+pub const QUEUE_PAUSED: &str = "queue.paused";
+/// Jobs of a queue are begun again.
+pub const QUEUE_RESUMED: &str = "queue.resumed";
+/// A schedule was made.
+pub const SCHEDULE_CREATED: &str = "schedule.created";
+/// A schedule was changed, switched on or off.
+pub const SCHEDULE_UPDATED: &str = "schedule.updated";
+/// A schedule was deleted.
+pub const SCHEDULE_DELETED: &str = "schedule.deleted";
+/// An incoming trigger was made.
+pub const TRIGGER_CREATED: &str = "trigger.created";
+/// An incoming trigger was switched on or off.
+pub const TRIGGER_UPDATED: &str = "trigger.updated";
+/// An incoming trigger was deleted.
+pub const TRIGGER_DELETED: &str = "trigger.deleted";

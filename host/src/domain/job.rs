@@ -110,8 +110,11 @@ pub struct Job {
     pub result: Json,
     /// Why it failed: a JSON object, or `null`.
     pub error: Json,
-    /// What happened so far.
+    /// What happened so far, or the newest part of it.
     pub timeline: Vec<TimelineEntry>,
+    /// Events of its execution that came before those that the timeline is made of.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub timeline_omitted: u64,
     /// How often it was begun.
     pub attempts: u32,
     /// How often it may be begun when it fails through no fault of its own.
@@ -137,6 +140,11 @@ pub struct Job {
     /// Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<i64>,
+}
+
+/// Whether there is nothing to say.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -1,18 +1,32 @@
 //! Work waits in the store until a worker is free. Every execution is the work of one job, and there is one way to run it.
 
+mod again;
 mod backlog;
 mod flows;
 mod handlers;
 mod plans;
 mod queue;
+mod retention;
+mod schedules;
+mod stats;
 mod submit;
+mod triggers;
 mod upkeep;
+mod view;
+mod webhooks;
 mod work;
 
-pub use handlers::PrepareError;
+pub use again::{Again, AgainError};
+pub use flows::{FlowCancelled, FlowError, FlowNode, FlowSubmit, FlowSubmitted};
+pub use handlers::{PrepareError, result};
 pub use plans::PlanError;
 pub use queue::{Cancelled, Live, Queue};
+pub use schedules::{FiredSchedules, RunScheduleError, ScheduledJob};
+pub use stats::{JobStats, Percentiles, QueueState};
 pub use submit::{JobOptions, Submit, SubmitError, Submitted, Ticket};
+pub use triggers::{Hook, HookError, TriggerToken};
+pub use view::JobProgress;
+pub use webhooks::{PreparedWebhook, WebhookError, WebhookRequest, webhook_events};
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What the process knows of the jobs that it works on, and cancelling.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::backlog::Backlog;
+use super::flows::Flows;
 use super::plans::{PlanError, Plans};
+use super::webhooks::Pump;
 use crate::config::{ExecutionConfig, JobsConfig};
 use crate::domain::{EventKind, Execution, ExecutionId, JobId, JobStatus, Json, Sources, TimelineEntry};
 use crate::events::Hub;
@@ -45,7 +47,11 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// A job gave its slot back.
     pub(super) freed: Notify,
+    /// Queues of which nothing is begun.
+    pub(super) paused: Mutex<HashSet<String>>,
+    pub(super) pump: Pump,
     pub(super) plans: Plans,
+    pub(super) flows: Flows,
     pub(super) tasks: TaskTracker,
     pub(super) hand_over: CancellationToken,
     live: Mutex<HashMap<JobId, Live>>,
@@ -95,7 +101,10 @@ impl Queue {
             backlog: Backlog::unknown(),
             wake: Notify::new(),
             freed: Notify::new(),
+            paused: Mutex::default(),
+            pump: Pump::default(),
             plans: Plans::default(),
+            flows: Flows::default(),
             tasks: TaskTracker::new(),
             hand_over: CancellationToken::new(),
             live: Mutex::default(),
@@ -147,7 +156,7 @@ impl Queue {
                 CancelOutcome::NotFound => return Ok(Cancelled::NotFound),
                 CancelOutcome::AlreadyEnded(status) => return Ok(Cancelled::AlreadyEnded(status)),
                 CancelOutcome::Cancelled { flow_id } => {
-                    self.job_ended(flow_id.as_ref());
+                    self.job_ended(flow_id.as_ref(), job_id);
                     return Ok(Cancelled::Accepted);
                 }
                 CancelOutcome::Running => {}
@@ -229,7 +238,7 @@ impl Live {
     }
 }
 
-fn never_began(now: i64) -> TimelineEntry {
+pub(super) fn never_began(now: i64) -> TimelineEntry {
     TimelineEntry {
         seq: 0,
         timestamp: now,

@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::queue::{Live, Queue, Shared};
+use super::webhooks::{self, PreparedWebhook};
 use crate::config::WORKFLOW_QUEUE;
 use crate::domain::{
     EventKind, Execution, ExecutionId, ExecutionStatus, JobId, JobStatus, JobType, Json, Mode, RunOptions,
-    TimelineEntry, UserId,
+    TimelineEntry, UserId, WebhookSecret,
 };
 use crate::orchestrator::{Plan, Start, merged_variables};
 use crate::store::{Claim, Commit, FlowPlace, IdempotencyKey, Once, Record, StoreError, Submission, Urgency};
@@ -58,6 +59,8 @@ pub struct JobOptions {
     pub max_attempts: Option<u32>,
     /// Its place in a flow.
     pub place: Option<FlowPlace>,
+    /// Where its events are sent; made by [`Queue::prepare_webhook`].
+    pub webhook: Option<PreparedWebhook>,
 }
 
 impl Default for JobOptions {
@@ -71,6 +74,7 @@ impl Default for JobOptions {
             run_at: None,
             max_attempts: None,
             place: None,
+            webhook: None,
         }
     }
 }
@@ -84,6 +88,8 @@ pub struct Ticket {
     pub execution_id: ExecutionId,
     /// What the job is born as.
     pub status: JobStatus,
+    /// The key that deliveries to its webhook are signed with, if it was made here. It is shown once.
+    pub webhook_secret: Option<WebhookSecret>,
     /// Given if this process runs it.
     done: Option<watch::Receiver<Option<Arc<Execution>>>>,
     queue: Queue,
@@ -154,8 +160,8 @@ impl Queue {
         let status = submission.status();
         let urgency = if submit.waits && slot.is_some() { Urgency::RideAlong } else { Urgency::Now };
         let execution = new_execution(&submission);
-        let commit = shared.store.write(records(submission), urgency);
-        let mut ticket = self.ticket(id, status);
+        let commit = shared.store.write(records(submission, submit.job.webhook.as_ref()), urgency);
+        let mut ticket = self.ticket(id, status, &submit.job);
         match slot {
             Some(slot) => ticket.done = Some(self.begin(submit, execution, slot)),
             None => self.announce(commit),
@@ -176,15 +182,16 @@ impl Queue {
         let submission = shared.submission(&submit, &id, now, slot.is_some());
         let status = submission.status();
         let execution = new_execution(&submission);
-        match shared.store.write_once(key, id.as_str(), records(submission)).await? {
+        match shared.store.write_once(key, id.as_str(), records(submission, submit.job.webhook.as_ref())).await? {
             Once::Reused => Ok(Submitted::Reused),
             Once::Known(id) => {
                 let row = shared.store.job(&id.as_str().into()).await?;
                 let status = row.map_or(JobStatus::Completed, |row| row.summary.status);
-                Ok(Submitted::Known(self.ticket(id.into(), status)))
+                // Its secret was shown the first time.
+                Ok(Submitted::Known(self.ticket(id.into(), status, &JobOptions::default())))
             }
             Once::Done(()) => {
-                let mut ticket = self.ticket(id, status);
+                let mut ticket = self.ticket(id, status, &submit.job);
                 match slot {
                     Some(slot) => ticket.done = Some(self.begin(submit, execution, slot)),
                     None => self.wake(),
@@ -202,7 +209,7 @@ impl Queue {
     pub fn records(&self, submit: &Submit, id: &ExecutionId) -> Result<Vec<Record>, SubmitError> {
         self.admit(&submit.job)?;
         let now = self.shared.sources.now_ms();
-        Ok(records(self.shared.submission(submit, id, now, false)))
+        Ok(records(self.shared.submission(submit, id, now, false), submit.job.webhook.as_ref()))
     }
 
     /// Look for jobs: there may be some to claim.
@@ -226,14 +233,17 @@ impl Queue {
         let shared = &self.shared;
         let limited = shared.jobs.user_concurrency.is_some() || shared.jobs.queue_concurrency.contains_key(&job.queue);
         let later = job.run_at.is_some() || job.place.is_some();
-        if !shared.jobs.worker || limited || later || shared.backlog.is_waiting() {
+        let waits = limited || later || self.is_paused(&job.queue) || shared.backlog.is_waiting();
+        if !shared.jobs.worker || waits {
             return None;
         }
         Arc::clone(&shared.slots).try_acquire_owned().ok()
     }
 
-    fn ticket(&self, id: ExecutionId, status: JobStatus) -> Ticket {
-        Ticket { job_id: JobId::from(&id), execution_id: id, status, done: None, queue: self.clone() }
+    fn ticket(&self, id: ExecutionId, status: JobStatus, job: &JobOptions) -> Ticket {
+        let webhook_secret = job.webhook.as_ref().and_then(|webhook| webhook.made.clone());
+        let job_id = JobId::from(&id);
+        Ticket { job_id, execution_id: id, status, webhook_secret, done: None, queue: self.clone() }
     }
 
     /// Wake the workers when `commit` is there: they can claim what is committed, not before.
@@ -323,7 +333,7 @@ fn new_execution(submission: &Submission) -> Execution {
     }
 }
 
-fn records(submission: Submission) -> Vec<Record> {
+fn records(submission: Submission, webhook: Option<&PreparedWebhook>) -> Vec<Record> {
     let queued = submission.claim.is_none();
     let entry = TimelineEntry {
         seq: 1,
@@ -335,5 +345,7 @@ fn records(submission: Submission) -> Vec<Record> {
         data: queued.then(|| json!({"queued": true}).into()),
     };
     let execution_id = submission.execution_id.clone();
-    vec![Record::Submission(Box::new(submission)), Record::Event { execution_id, entry }]
+    let webhook = webhook.map(|webhook| webhooks::record(webhook, JobId::from(&execution_id)));
+    let job = [Record::Submission(Box::new(submission)), Record::Event { execution_id, entry }];
+    job.into_iter().chain(webhook).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::queue::Queue;
 use crate::domain::JobId;
-use crate::store::Notice;
+use crate::store::{Notice, QUEUES_CHANGED, WEBHOOKS_CHANGED};
 
 impl Queue {
     /// Start it. It ends with the process's work.
@@ -37,8 +37,15 @@ impl Queue {
                     live.cancel.cancel();
                 }
             }
-            Notice::Lost => self.wake(),
-            Notice::Events(_) | Notice::Changed(_) => {}
+            Notice::Changed(kind) if kind == QUEUES_CHANGED => self.reload_paused(),
+            Notice::Changed(kind) if kind == WEBHOOKS_CHANGED => self.webhooks_changed(),
+            // It wakes too.
+            Notice::Lost => {
+                self.reload_paused();
+                self.webhooks_changed();
+            }
+            Notice::Events(_) => self.shared.store.news().notify_one(),
+            Notice::Changed(_) => {}
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::queue::{Live, Queue};
-use crate::domain::{EventKind, Execution, ExecutionError, ExecutionStatus, FlowId, JobId, Json, TimelineEntry};
+use crate::domain::{EventKind, Execution, ExecutionError, ExecutionStatus, FlowId, JobId, JobType, Json, TimelineEntry};
 use crate::orchestrator::{Ended, Start, merged_variables};
 use crate::store::{
     ClaimRequest, Claimed, ClaimedJob, ExecutionRow, Finished, Postponed, QueueLimit, Record, StoreError, Stored,
@@ -34,12 +34,17 @@ impl Queue {
         if recovered > 0 {
             tracing::info!(jobs = recovered, "going on with jobs that were cut off");
         }
+        self.load_paused().await?;
         let seen = shared.backlog.seen();
         if shared.store.counts().await?.pending_jobs == 0 {
             shared.backlog.emptied(&seen);
         }
         self.keep_up();
+        self.keep_flows();
         if shared.jobs.worker {
+            self.keep_schedules();
+            self.forget_old();
+            self.pump_webhooks();
             let queue = self.clone();
             shared.tasks.spawn(async move {
                 let stopping = queue.shared.hand_over.clone();
@@ -159,7 +164,7 @@ impl Queue {
     }
 
     fn limit(&self, name: &str) -> QueueLimit {
-        QueueLimit { name: name.to_owned(), at_most: self.shared.jobs.queue_concurrency.get(name).copied() }
+        QueueLimit { name: name.to_owned(), at_most: self.shared.jobs.limit_of(name) }
     }
 
     /// Load a claimed job and run it.
@@ -170,10 +175,14 @@ impl Queue {
             live.cancel.cancel();
         }
         self.shared.tasks.spawn(async move {
+            if job.job_type == JobType::Webhook {
+                queue.deliver(&job, &live).await;
+                return queue.let_go(&job.job_id, slot);
+            }
             match queue.load(&job).await {
                 Ok(Some((start, execution))) => queue.spawn(start, execution, live, job.flow_id, slot, true),
                 Ok(None) => {
-                    queue.job_ended(job.flow_id.as_ref());
+                    queue.job_ended(job.flow_id.as_ref(), &job.job_id);
                     queue.let_go(&job.job_id, slot);
                 }
                 Err(error) => {
@@ -217,7 +226,7 @@ impl Queue {
         let Some(row) = self.shared.store.execution(id).await? else { return Ok(()) };
         let message = format!("given up after {} attempts: {error}", job.attempts);
         self.refuse(row, "attempts-exhausted", message, true).await?;
-        self.job_ended(job.flow_id.as_ref());
+        self.job_ended(job.flow_id.as_ref(), &job.job_id);
         Ok(())
     }
 
@@ -329,10 +338,10 @@ impl Queue {
         slot: OwnedSemaphorePermit,
         resume: bool,
     ) {
-        let queue = self.clone();
+        let (queue, job_id) = (self.clone(), JobId::from(&start.execution_id));
         self.shared.tasks.spawn(async move {
             queue.see_through(start, execution, &live, resume).await;
-            queue.job_ended(flow_id.as_ref());
+            queue.job_ended(flow_id.as_ref(), &job_id);
             drop(slot);
             queue.shared.freed.notify_waiters();
         });

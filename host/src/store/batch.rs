@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::notice::Notice;
 use super::records::{Finished, Record, Submission, Written};
 use super::tables::{self, encoded, execution, item, job, node};
+use super::webhooks::NewWebhook;
 
 /// One write that waits for its commit.
 #[derive(Debug)]
@@ -53,11 +54,13 @@ pub(crate) struct Transaction<'a> {
     documents: &'a HashSet<String>,
     /// Those that this transaction adds.
     pub(crate) new_documents: Vec<String>,
+    /// Whether it changes webhooks.
+    pub(crate) webhooks_changed: bool,
 }
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(connection: Connection, documents: &'a HashSet<String>) -> Self {
-        Self { connection, entries: Vec::new(), notices: BTreeSet::new(), documents, new_documents: Vec::new() }
+        Self { connection, entries: Vec::new(), notices: BTreeSet::new(), documents, new_documents: Vec::new(), webhooks_changed: false }
     }
 
     /// Add entries to timelines.
@@ -156,6 +159,9 @@ impl<'a> Transaction<'a> {
         tables::PAYLOADS.run(connection, rows.payloads).await?;
         tables::NODES.run(connection, rows.nodes).await?;
         tables::ITEMS.run(connection, rows.items).await?;
+        for webhook in &rows.webhooks {
+            super::webhooks::insert(self, webhook).await?;
+        }
         self.new_documents.extend(rows.new_documents);
         Ok(())
     }
@@ -167,6 +173,7 @@ struct Rows {
     documents: Vec<Arg>,
     new_documents: HashSet<String>,
     flows: Vec<Arg>,
+    webhooks: Vec<NewWebhook>,
     jobs: Vec<Arg>,
     executions: Vec<Arg>,
     payloads: Vec<Arg>,
@@ -255,6 +262,7 @@ impl Rows {
                     self.flows.extend(tables::flow_row(flow));
                     self.events.push((Topic::Flow(flow.id.clone()), flow.entry.clone()));
                 }
+                Record::Webhook(webhook) => self.webhooks.push(webhook.as_ref().clone()),
                 Record::Event { execution_id, entry } => {
                     self.events.push((Topic::Execution(execution_id.clone()), entry.clone()));
                 }

@@ -36,6 +36,19 @@ pub enum Once<T> {
 }
 
 impl Transaction<'_> {
+    /// What the key was used for; `None` if it is new.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub(crate) async fn known_key<T>(&mut self, key: &IdempotencyKey) -> Result<Option<Once<T>>, StoreError> {
+        const KNOWN: &str =
+            "SELECT resource_id, fingerprint FROM idempotency_keys WHERE user_id = $1 AND kind = $2 AND key = $3";
+        let which = [key.user_id.as_str().into(), key.kind.into(), key.key.as_str().into()];
+        let Some(row) = self.connection.fetch_first(KNOWN, which).await? else { return Ok(None) };
+        let columns = Columns::new(&row, "idempotency_keys", &key.key);
+        Ok(Some(if columns.text(1)? == key.fingerprint { Once::Known(columns.text(0)?) } else { Once::Reused }))
+    }
+
     /// Note that `resource_id` is made with `key`, unless the key was used before. If it was, nothing may be made.
     ///
     /// # Errors
@@ -43,17 +56,19 @@ impl Transaction<'_> {
     pub(crate) async fn claim_key(&mut self, key: &IdempotencyKey, resource_id: &str) -> Result<Once<()>, StoreError> {
         const CLAIM: &str = "INSERT INTO idempotency_keys (user_id, kind, key, fingerprint, resource_id, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, kind, key) DO NOTHING";
-        const KNOWN: &str =
-            "SELECT resource_id, fingerprint FROM idempotency_keys WHERE user_id = $1 AND kind = $2 AND key = $3";
-        let which = || [key.user_id.as_str().into(), key.kind.into(), key.key.as_str().into()];
-        let what = [key.fingerprint.as_str().into(), resource_id.into(), key.at.into()];
-        if self.connection.execute(CLAIM, which().into_iter().chain(what)).await? > 0 {
+        let args = [
+            key.user_id.as_str().into(),
+            key.kind.into(),
+            key.key.as_str().into(),
+            key.fingerprint.as_str().into(),
+            resource_id.into(),
+            key.at.into(),
+        ];
+        if self.connection.execute(CLAIM, args).await? > 0 {
             return Ok(Once::Done(()));
         }
-        let row = self.connection.fetch_first(KNOWN, which()).await?;
-        let Some(row) = row else { return Err(StoreError::conflict("the idempotency key was removed just now")) };
-        let columns = Columns::new(&row, "idempotency_keys", &key.key);
-        Ok(if columns.text(1)? == key.fingerprint { Once::Known(columns.text(0)?) } else { Once::Reused })
+        let known = self.known_key(key).await?;
+        known.ok_or_else(|| StoreError::conflict("the idempotency key was removed just now"))
     }
 }
 

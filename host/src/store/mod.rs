@@ -10,15 +10,20 @@ mod columns;
 mod command;
 mod dialect;
 mod error;
+mod flows;
 mod idempotency;
 mod jobs;
 mod notice;
 mod payloads;
 mod reads;
 mod records;
+mod retention;
+mod schedules;
 mod secrets;
 mod tables;
+mod triggers;
 mod waiting;
+mod webhooks;
 mod workflows;
 mod writer;
 
@@ -33,7 +38,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::config::DatabaseConfig;
 use crate::domain::ExecutionId;
@@ -46,9 +51,10 @@ use writer::{Counters, Worker};
 
 pub use dialect::Notices;
 pub use error::{DatabaseError, StoreError};
+pub use flows::{Advanced, FlowCancel, FlowFilter, FlowJobRow, FlowRow, Output, ResultOf};
 pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
-    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, Postponed, QueueLimit, Renewed,
+    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, Postponed, QueueLimit, Renewed, JobTimes, MOST_TIMED, QUEUES_CHANGED, QueueCounts, TypeCount,
 };
 pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};
@@ -59,7 +65,14 @@ pub use reads::{
 pub use records::{
     CallRow, Claim, Finished, FlowPlace, ItemRow, NewFlow, NodeRow, Record, Submission, Suspension, Urgency, Written,
 };
+pub use schedules::{FireSchedule, Fired, Firing, ScheduleFilter};
+pub use retention::Removed;
 pub use secrets::{PutSecret, Resealed, SealedSecret};
+pub use triggers::{Trigger, TriggerFilter};
+pub use webhooks::{
+    Attempted, DeliveryWork, Forwarded, NewDelivery, NewWebhook, Resent, Sealed, Subscription, Subscriptions, Verdict,
+    WEBHOOKS_CHANGED, WebhookChange,
+};
 pub use workflows::{NewVersion, Saved};
 pub use writer::OnCommit;
 
@@ -107,6 +120,7 @@ impl Store {
             counters: counters.clone(),
             broken: HashMap::new(),
             documents: HashSet::new(),
+            documents_since: tokio::time::Instant::now(),
             owner: owner.clone(),
         };
         tokio::spawn(worker.run());
@@ -151,6 +165,17 @@ impl Store {
     /// Let an execution write again after one of its writes has failed.
     pub fn forget_failure(&self, execution_id: &ExecutionId) {
         self.send(Message::Forget(execution_id.clone()));
+    }
+
+    /// Notified when this process has committed events or changes of webhooks. It is for one task to wait on, which then
+    /// looks for all of them.
+    pub fn news(&self) -> &Notify {
+        &self.inner.counters.news
+    }
+
+    /// How often this process has committed changes of webhooks.
+    pub fn webhook_changes(&self) -> u64 {
+        self.inner.counters.webhooks.load(Ordering::Acquire)
     }
 
     /// Whether other processes may work on the same database, so that what this one knows is not all that happens.

@@ -8,6 +8,7 @@ use crate::domain::{
 };
 
 use super::payloads::{Stored, StoredOutputs};
+use super::webhooks::NewWebhook;
 
 /// One thing to write. The records of one write are committed together or not at all.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub enum Record {
     Submission(Box<Submission>),
     /// A new flow, written together with the submissions of its jobs.
     Flow(Box<NewFlow>),
+    /// A webhook for the events of a job that the same write makes.
+    Webhook(Box<NewWebhook>),
     /// The next entry of a timeline; its position is given out at the commit.
     Event {
         /// Whose timeline.
@@ -56,7 +59,7 @@ impl Record {
     pub fn execution_id(&self) -> Option<&ExecutionId> {
         match self {
             Self::Submission(submission) => Some(&submission.execution_id),
-            Self::Flow(_) => None,
+            Self::Flow(_) | Self::Webhook(_) => None,
             Self::Event { execution_id, .. }
             | Self::Payload { execution_id, .. }
             | Self::Node { execution_id, .. }

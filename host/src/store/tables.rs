@@ -7,8 +7,11 @@ use crate::domain::{Event, ExecutionId, Json};
 use super::dialect::{Arg, Insert};
 use super::records::{CallRow, ItemRow, NewFlow, NodeRow, Submission};
 
-pub(crate) static DOCUMENTS: Insert =
-    Insert::new("INSERT INTO documents (digest, body)", 2, "ON CONFLICT (digest) DO NOTHING");
+pub(crate) static DOCUMENTS: Insert = Insert::new(
+    "INSERT INTO documents (digest, body)",
+    2,
+    "ON CONFLICT (digest) DO UPDATE SET unused_at = NULL WHERE documents.unused_at IS NOT NULL",
+);
 
 pub(crate) static PAYLOADS: Insert = Insert::new("INSERT INTO payloads (execution_id, number, body)", 3, "");
 

@@ -9,6 +9,7 @@ use super::batch::Transaction;
 use super::columns::Columns;
 use super::command::Command;
 use super::error::StoreError;
+use super::idempotency::{IdempotencyKey, Once};
 
 /// A version about to be saved.
 #[derive(Clone, Debug)]
@@ -34,6 +35,19 @@ pub struct Saved {
     pub version: u32,
 }
 
+impl Saved {
+    /// What an idempotency key is kept with: this version of this workflow.
+    fn resource_id(self, workflow_id: &str) -> String {
+        format!("{} {workflow_id}", self.version)
+    }
+
+    /// The version and the workflow's id that it was made from.
+    pub fn of_resource(resource_id: &str) -> Option<(Self, &str)> {
+        let (version, workflow_id) = resource_id.split_once(' ')?;
+        Some((Self { version: version.parse().ok()? }, workflow_id))
+    }
+}
+
 impl Store {
     /// Save the first version of a workflow. The id of a deleted one may be taken again: numbers go on, the versions
     /// from before stay hidden.
@@ -41,7 +55,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] if the workflow exists.
     pub async fn create_workflow(&self, version: NewVersion) -> Result<Saved, StoreError> {
-        self.ask(Create(version)).await
+        match self.ask(Create { version, key: None }).await? {
+            Once::Done(saved) => Ok(saved),
+            Once::Known(_) | Once::Reused => Err(StoreError::conflict("a key was used that nobody gave")),
+        }
+    }
+
+    /// The same unless `key` was used before. What it made then is what [`Saved::of_resource`] reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the workflow exists.
+    pub async fn create_workflow_once(
+        &self,
+        version: NewVersion,
+        key: IdempotencyKey,
+    ) -> Result<Once<Saved>, StoreError> {
+        self.ask(Create { version, key: Some(key) }).await
     }
 
     /// Save the next version of a workflow; `None` if there is no such workflow.
@@ -89,18 +118,27 @@ async fn add_version(transaction: &mut Transaction<'_>, new: &NewVersion, versio
 }
 
 #[derive(Debug)]
-struct Create(NewVersion);
+struct Create {
+    version: NewVersion,
+    key: Option<IdempotencyKey>,
+}
 
 impl Command for Create {
-    type Output = Saved;
+    type Output = Once<Saved>;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Saved, StoreError> {
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Once<Saved>, StoreError> {
         const PUT: &str = "INSERT INTO workflows \
              (id, user_id, name, first_version, latest_version, created_at, updated_at, deleted_at) \
              VALUES ($1, $2, $3, $4, $4, $5, $5, NULL) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
              name = excluded.name, first_version = excluded.first_version, latest_version = excluded.latest_version, \
              created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL";
-        let new = &self.0;
+        let new = &self.version;
+        // Before the look at the workflow, which is there when the request comes again.
+        if let Some(key) = &self.key
+            && let Some(known) = transaction.known_key(key).await?
+        {
+            return Ok(known);
+        }
         let version = match latest(transaction, &new.workflow_id).await? {
             Some((_, false)) => {
                 return Err(StoreError::conflict(format!("workflow `{}` exists already", new.workflow_id)));
@@ -108,6 +146,13 @@ impl Command for Create {
             Some((version, true)) => version + 1,
             None => 1,
         };
+        if let Some(key) = &self.key {
+            match transaction.claim_key(key, &Saved { version }.resource_id(&new.workflow_id)).await? {
+                Once::Done(()) => {}
+                Once::Known(id) => return Ok(Once::Known(id)),
+                Once::Reused => return Ok(Once::Reused),
+            }
+        }
         let args = [
             new.workflow_id.as_str().into(),
             new.user_id.as_str().into(),
@@ -116,7 +161,7 @@ impl Command for Create {
             new.at.into(),
         ];
         transaction.connection.execute(PUT, args).await?;
-        add_version(transaction, new, version).await
+        add_version(transaction, new, version).await.map(Once::Done)
     }
 }
 

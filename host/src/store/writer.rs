@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::{Event, ExecutionId};
@@ -25,6 +25,10 @@ const MOST: usize = 1024;
 /// Documents remembered as stored; past that many the memory starts anew.
 const MOST_DOCUMENTS: usize = 4096;
 
+/// How long they are: much shorter than a document without use is kept (see `jobs/retention.rs`), so that what is
+/// remembered is there.
+const DOCUMENTS_TRUSTED: Duration = Duration::from_secs(600);
+
 /// How long a transaction is tried again while another program is in the way or the server away, and the waits between.
 const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_DELAY: Duration = Duration::from_millis(10);
@@ -38,6 +42,10 @@ pub(crate) struct Counters {
     pub(crate) failures: AtomicU64,
     /// Transactions with commands: what was read of workflows before may be out of date.
     pub(crate) commanded: AtomicU64,
+    /// Transactions that changed webhooks.
+    pub(crate) webhooks: AtomicU64,
+    /// Told of committed events, and of changed webhooks.
+    pub(crate) news: Notify,
 }
 
 /// The task's state.
@@ -50,6 +58,8 @@ pub(crate) struct Worker {
     /// Executions of which a write has failed, and how.
     pub(crate) broken: HashMap<ExecutionId, StoreError>,
     pub(crate) documents: HashSet<String>,
+    /// When the first of them was stored.
+    pub(crate) documents_since: Instant,
     /// As whom this process holds leases, once it does.
     pub(crate) owner: Arc<OnceLock<String>>,
 }
@@ -190,6 +200,10 @@ impl Worker {
     }
 
     async fn transact(&mut self, units: &mut [Unit]) -> Result<(), StoreError> {
+        if self.documents.len() > MOST_DOCUMENTS || self.documents_since.elapsed() > DOCUMENTS_TRUSTED {
+            self.documents.clear();
+            self.documents_since = Instant::now();
+        }
         let mut transaction = Transaction::new(self.database.connection().await?, &self.documents);
         transaction.connection.begin().await?;
         let owner = self.owner.get().filter(|_| self.database.is_shared());
@@ -206,21 +220,21 @@ impl Worker {
                 return Err(error);
             }
         };
-        let Transaction { new_documents, connection, .. } = transaction;
+        let Transaction { new_documents, connection, webhooks_changed, .. } = transaction;
         drop(connection);
-        if self.documents.len() > MOST_DOCUMENTS {
-            self.documents.clear();
-        }
-        // Another process may delete what this one has stored.
-        if !self.database.is_shared() {
-            self.documents.extend(new_documents);
-        }
+        self.documents.extend(new_documents);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         if units.iter().any(|unit| matches!(unit, Unit::Command(_))) {
             self.counters.commanded.fetch_add(1, Ordering::Release);
         }
+        if webhooks_changed {
+            self.counters.webhooks.fetch_add(1, Ordering::Release);
+        }
         if !events.is_empty() {
             (self.on_commit)(&events);
+        }
+        if webhooks_changed || !events.is_empty() {
+            self.counters.news.notify_one();
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use server::Server;
+use server::{Server, Settings};
 
 /// The name and the password of the user whose URLs are given out.
 pub const USER: &str = "blockyard";
@@ -37,7 +37,19 @@ impl Postgres {
     /// # Panics
     /// If it cannot be started, with what to install.
     pub fn own() -> Self {
-        Self { server: Server::create(), databases: AtomicU32::new(0) }
+        Self::with(Settings::Throwaway)
+    }
+
+    /// A server that flushes to the disk and has Postgres's own settings, to measure with.
+    ///
+    /// # Panics
+    /// If it cannot be started, with what to install.
+    pub fn durable() -> Self {
+        Self::with(Settings::Durable)
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self { server: Server::create(settings), databases: AtomicU32::new(0) }
     }
 
     /// Make an empty database; its URL. Texts in it are ordered by a language's rules unless a column says otherwise,
@@ -66,6 +78,26 @@ impl Postgres {
     /// Where it listens on loopback.
     pub fn port(&self) -> u16 {
         self.server.port()
+    }
+
+    /// The process that all others of the server are children of.
+    ///
+    /// # Panics
+    /// If the server does not run.
+    pub fn process_id(&self) -> u32 {
+        self.server.process_id()
+    }
+
+    /// What the database at `url` takes on the disk, without the write-ahead log.
+    ///
+    /// # Panics
+    /// If the server does not say.
+    pub async fn database_bytes(&self, url: &str) -> u64 {
+        let mut connection = PgConnection::connect(url).await.expect("the server answers");
+        let size = sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(&mut connection).await;
+        let size: i64 = size.expect("a number");
+        connection.close().await.expect("the connection is closed");
+        u64::try_from(size).expect("no negative size")
     }
 
     /// Stop the server as a crash does: connections are cut, nothing is tidied. Returns when it is down.
@@ -118,6 +150,17 @@ mod tests {
         assert!(!answers(&url).await);
         postgres.start();
         assert!(answers(&url).await);
+    }
+
+    #[tokio::test]
+    async fn a_durable_server_flushes_and_says_what_it_takes() {
+        let postgres = Postgres::durable();
+        let url = postgres.database().await;
+        let mut connection = PgConnection::connect(&url).await.expect("the server answers");
+        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut connection).await.expect("a text");
+        assert_eq!(fsync, "on");
+        assert!(postgres.database_bytes(&url).await > 1_000_000);
+        assert!(std::path::Path::new(&format!("/proc/{}", postgres.process_id())).exists());
     }
 
     #[tokio::test]

@@ -22,17 +22,37 @@ while read -r _; do :; done
 "$1/pg_ctl" stop --silent --mode=immediate --pgdata="$2/data" >/dev/null 2>&1
 rm -rf "$2" 2>/dev/null || { sleep 1; rm -rf "$2"; }"#;
 
-/// Nothing that is kept has to outlive the machine, so nothing is flushed. A server that was stopped like by a crash has
-/// to know all it acknowledged, so `synchronous_commit` stays on.
-const SETTINGS: &str = "listen_addresses = '127.0.0.1'
+/// Where it listens, and to how many.
+const ADDRESS: &str = "listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
-fsync = off
+max_connections = 400
+";
+
+/// How much it does for what it keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Settings {
+    /// Nothing that is kept has to outlive the machine, so nothing is flushed. A server that was stopped like by a crash
+    /// has to know all it acknowledged, so `synchronous_commit` stays on.
+    Throwaway,
+    /// As Postgres comes: every commit is flushed to the disk.
+    Durable,
+}
+
+impl Settings {
+    fn lines(self) -> &'static str {
+        match self {
+            Self::Throwaway => {
+                "fsync = off
 full_page_writes = off
 shared_buffers = 16MB
-max_connections = 400
 max_wal_size = 128MB
 autovacuum_naptime = 10min
-";
+"
+            }
+            Self::Durable => "fsync = on\n",
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -46,7 +66,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn create() -> Self {
+    pub(crate) fn create(settings: Settings) -> Self {
         let binaries = folder();
         let account = account();
         let directory = tempfile::Builder::new().prefix("blockyard-postgres-").tempdir();
@@ -59,7 +79,7 @@ impl Server {
         let mut watcher = run_as(account, &mut watcher).spawn().expect("sh starts");
         let input = watcher.stdin.take();
         let server = Self { binaries, directory, account, port: Mutex::new(0), input, watcher };
-        server.initialise();
+        server.initialise(settings);
         for start in 1.. {
             *server.port.lock().expect("no panic before") = free_port();
             match server.try_start() {
@@ -70,7 +90,7 @@ impl Server {
         server
     }
 
-    fn initialise(&self) {
+    fn initialise(&self, settings: Settings) {
         let password = self.directory.join("password");
         std::fs::write(&password, PASSWORD).expect("the password is written");
         let data = self.data();
@@ -79,12 +99,19 @@ impl Server {
             command.args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         });
         done.unwrap_or_else(|error| panic!("initdb: {error}"));
-        let settings = std::fs::File::options().append(true).open(self.data().join("postgresql.conf"));
-        settings.and_then(|mut file| file.write_all(SETTINGS.as_bytes())).expect("the settings are written");
+        let lines = format!("{ADDRESS}{}", settings.lines());
+        let file = std::fs::File::options().append(true).open(self.data().join("postgresql.conf"));
+        file.and_then(|mut file| file.write_all(lines.as_bytes())).expect("the settings are written");
     }
 
     pub(crate) fn port(&self) -> u16 {
         *self.port.lock().expect("no panic before")
+    }
+
+    /// Of the process that all others of the server are children of.
+    pub(crate) fn process_id(&self) -> u32 {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("it starts with a number")
     }
 
     #[cfg(test)]

@@ -1,6 +1,12 @@
 //! The API as a whole, without a socket.
 
+mod events;
 mod executions;
+mod flows;
+mod hooks;
+mod jobs;
 mod rules;
+mod schedules;
 mod secrets;
+mod webhooks;
 mod workflows;

@@ -1,25 +1,25 @@
 //! `POST /workflows/{id}/execute`, `POST /workflows/execute`
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Json as JsonBody;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use serde::{Deserialize, Serialize};
+use axum::response::Response;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::ApiState;
-use super::super::body::Body;
 use super::super::exchanges;
 use super::super::executions::read::{Include, respond};
 use super::super::extract::{InPath, InQuery};
+use super::super::idempotency::{Keyed, kind};
+use super::super::jobs::accept::{hand_in, patience};
+use super::super::jobs::treatment::{Treatment, Webhook};
 use super::super::problem::{ApiError, ApiResult};
-use crate::domain::{Execution, ExecutionId, JobId, JobStatus, Json, Mode, RunOptions, UserId};
-use crate::jobs::{JobOptions, Submit, Ticket};
+use crate::domain::{Json, Mode, RunOptions, UserId};
+use crate::jobs::{JobOptions, Submit};
 use crate::orchestrator::Plan;
 use crate::runtime::digest;
+use crate::store::IdempotencyKey;
 
 /// What to run a saved workflow on.
 #[derive(Debug, Deserialize)]
@@ -37,6 +37,11 @@ pub(in crate::api) struct Saved {
     exchanges: Option<Json>,
     /// The latest if absent.
     version: Option<u32>,
+    queue: Option<String>,
+    priority: Option<i64>,
+    /// Milliseconds from now.
+    delay: Option<i64>,
+    webhook: Option<Webhook>,
 }
 
 /// A workflow to run without saving it, and what to run it on.
@@ -56,26 +61,21 @@ pub(in crate::api) struct Inline {
     record: bool,
     /// Recorded HTTP that mode `test` answers from.
     exchanges: Option<Json>,
+    queue: Option<String>,
+    priority: Option<i64>,
+    /// Milliseconds from now.
+    delay: Option<i64>,
+    webhook: Option<Webhook>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Options {
     /// Seconds to wait for the end; fractions are fine.
-    wait: Option<f64>,
+    pub(in crate::api) wait: Option<f64>,
     /// With `wait`: what the answer has besides the execution itself.
     #[serde(default)]
-    include: Include,
-}
-
-/// What was started.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Accepted {
-    job_id: JobId,
-    execution_id: ExecutionId,
-    /// Of the job.
-    status: JobStatus,
+    pub(in crate::api) include: Include,
 }
 
 /// Run a saved workflow.
@@ -83,31 +83,38 @@ pub(in crate::api) async fn saved(
     State(state): State<ApiState>,
     InPath(id): InPath<String>,
     InQuery(options): InQuery<Options>,
-    Body(request): Body<Saved>,
+    Keyed { body: request, asked }: Keyed<Saved>,
 ) -> ApiResult<Response> {
+    let key = asked.key(&state, kind::JOB);
     let row = state.store.workflow(&id, request.version).await?;
     let row = row.ok_or_else(|| ApiError::unknown_workflow(&id, request.version))?;
     let plan = state.queue.plan(&row.digest, &row.document).await?;
     let Saved { input, mode, variables, metadata, record, exchanges, .. } = request;
-    let run = asked(mode, record, exchanges)?;
-    let submit = submit(plan, Some(row.version), input, mode, variables, metadata, run);
-    start(&state, submit, &options).await
+    let run = run_options(mode, record, exchanges)?;
+    let mut submit = submit(plan, Some(row.version), input, mode, variables, metadata, run);
+    let (queue, priority, delay, webhook) = (request.queue, request.priority, request.delay, request.webhook);
+    Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(&state, &mut submit.job)?;
+    start(&state, submit, key, &options).await
 }
 
 /// Run a workflow that comes with the request.
 pub(in crate::api) async fn inline(
     State(state): State<ApiState>,
     InQuery(options): InQuery<Options>,
-    Body(request): Body<Inline>,
+    Keyed { body: request, asked }: Keyed<Inline>,
 ) -> ApiResult<Response> {
-    let Inline { workflow_definition, input, mode, variables, metadata, record, exchanges } = request;
-    let run = asked(mode, record, exchanges)?;
+    let key = asked.key(&state, kind::JOB);
+    let Inline { workflow_definition, input, mode, variables, metadata, record, exchanges, .. } = request;
+    let run = run_options(mode, record, exchanges)?;
     let plan = state.queue.plan(&digest(workflow_definition.as_str().as_bytes()), &workflow_definition).await;
     let plan = plan.map_err(|error| ApiError::invalid_workflow(error.0, "/workflowDefinition"))?;
-    start(&state, submit(plan, None, input, mode, variables, metadata, run), &options).await
+    let mut submit = submit(plan, None, input, mode, variables, metadata, run);
+    let (queue, priority, delay, webhook) = (request.queue, request.priority, request.delay, request.webhook);
+    Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(&state, &mut submit.job)?;
+    start(&state, submit, key, &options).await
 }
 
-fn asked(mode: Mode, record: bool, exchanges: Option<Json>) -> ApiResult<RunOptions> {
+fn run_options(mode: Mode, record: bool, exchanges: Option<Json>) -> ApiResult<RunOptions> {
     exchanges::replay(mode, exchanges.as_ref())?;
     Ok(RunOptions { record, exchanges })
 }
@@ -135,36 +142,20 @@ fn submit(
     }
 }
 
-async fn start(state: &ApiState, mut submit: Submit, options: &Options) -> ApiResult<Response> {
-    let wait = options.wait.map(|seconds| patience(seconds, state.config.max_wait)).transpose()?;
-    submit.waits = wait.is_some();
-    let mut ticket = state.queue.submit(submit)?;
-    if let Some(wait) = wait
-        && let Some(execution) = end_of(state, &mut ticket, wait).await
-    {
-        return respond(state, &execution, options.include).await;
-    }
-    // Only what is on the disk may be called accepted.
-    ticket.accepted().await?;
-    let location = format!("/executions/{}", ticket.execution_id);
-    let body = Accepted { job_id: ticket.job_id, execution_id: ticket.execution_id, status: ticket.status };
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], JsonBody(body)).into_response())
-}
-
-fn patience(seconds: f64, most: Duration) -> ApiResult<Duration> {
-    // NaN is no number of seconds either.
-    if seconds >= 0.0 {
-        return Ok(Duration::try_from_secs_f64(seconds).unwrap_or(most).min(most));
-    }
-    Err(ApiError::bad_request("invalid-query", "`wait` must be a number of seconds from 0 up"))
-}
-
-/// The ended execution; `None` if it takes longer, or longer than this process has left.
-async fn end_of(state: &ApiState, ticket: &mut Ticket, wait: Duration) -> Option<Arc<Execution>> {
-    tokio::select! {
-        biased;
-        ended = ticket.ended() => ended,
-        () = tokio::time::sleep(wait) => None,
-        () = state.closing().cancelled() => None,
+/// Hand an execution in, and answer with it if it is waited for and ends in that time.
+pub(in crate::api) async fn start(
+    state: &ApiState,
+    submit: Submit,
+    key: Option<IdempotencyKey>,
+    options: &Options,
+) -> ApiResult<Response> {
+    let wait = patience(state, options.wait)?;
+    let handed_in = hand_in(state, submit, key, wait).await?;
+    match &handed_in.ended {
+        Some(execution) => {
+            let answer = respond(state, execution, options.include).await?;
+            Ok(handed_in.marked(answer))
+        }
+        None => handed_in.accepted("executions", None).await,
     }
 }

@@ -28,12 +28,12 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// The HTTP of all blocks: connections, limits, rewrites. Cloning is cheap.
 #[derive(Clone)]
-pub struct HttpClient(Arc<Inner>);
+pub struct HttpClient(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     config: HttpConfig,
-    scheduler: Scheduler,
-    rewrites: Rewrites,
+    pub(super) scheduler: Scheduler,
+    pub(super) rewrites: Rewrites,
     guarded: Client<HttpsConnector<Connector>, Full<Bytes>>,
     /// For what an operator's rewrite leads to, and for nothing else.
     rewritten: Client<HttpsConnector<Connector>, Full<Bytes>>,
@@ -141,6 +141,12 @@ impl std::fmt::Debug for HttpClient {
 
 impl Inner {
     async fn exchange(self: &Arc<Self>, prepared: Prepared) -> Result<Answer, SendError> {
+        let (response, held) = self.answer(prepared).await?;
+        self.read(response, held).await
+    }
+
+    /// Send, and wait for the head of the answer.
+    pub(super) async fn answer(self: &Arc<Self>, prepared: Prepared) -> Result<(Response<Incoming>, Held), SendError> {
         let mut held = Held { client: Arc::clone(self), bytes: 0 };
         held.more(prepared.body.len())?;
         let (client, uri) = match self.rewritten_uri(&prepared)? {
@@ -154,7 +160,7 @@ impl Inner {
         let first_byte = self.config.connect_timeout + self.config.first_byte_timeout;
         let response = tokio::time::timeout(first_byte, client.request(request));
         let response = response.await.map_err(|_| SendError::Timeout)?.map_err(|error| why(&error))?;
-        self.read(response, held).await
+        Ok((response, held))
     }
 
     /// The query, which may hold secrets, goes along.

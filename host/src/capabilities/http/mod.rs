@@ -10,6 +10,7 @@ mod guard;
 mod inflate;
 mod message;
 mod policy;
+mod post;
 mod record;
 mod rewrite;
 mod scheduler;
@@ -23,6 +24,7 @@ use futures::{StreamExt as _, stream};
 pub use client::{HttpClient, HttpStats};
 pub use connect::{Resolve, SystemResolver};
 pub use policy::Policy;
+pub use post::{Post, PostError};
 pub use record::Recorder;
 
 use super::CallState;

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::domain::SecretText;
-use crate::store::SealedSecret;
+use crate::store::{Sealed, SealedSecret};
 
 /// Bytes of a master key.
 pub(super) const KEY_BYTES: usize = 32;
@@ -23,10 +23,13 @@ const VALUE_DOMAIN: &[u8] = b"blockyard/secret/v1\0";
 /// The operating system gave no random bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the operating system gives no random bytes")]
-pub(super) struct NoRandomness;
+pub struct NoRandomness;
 
-/// Fill `bytes` from a cryptographic source.
-pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+/// Fill `bytes` from the operating system's cryptographic source.
+///
+/// # Errors
+/// If it gives none.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
     rustls::crypto::ring::default_provider().secure_random.fill(bytes).map_err(|_| NoRandomness)
 }
 
@@ -119,28 +122,43 @@ impl Keyring {
 
     /// Encrypt `value` into `secret`, whose other fields have to be in place.
     pub(super) fn seal(&self, secret: &mut SealedSecret, value: &SecretText) -> Result<(), NoRandomness> {
+        let sealed = self.encrypt(&bound(secret), value)?;
+        (secret.value, secret.nonce, secret.key_id) = (sealed.value, sealed.nonce, sealed.key_id);
+        Ok(())
+    }
+
+    /// Encrypt `value`, and bind `bound` to it.
+    pub(super) fn encrypt(&self, bound: &[u8], value: &SecretText) -> Result<Sealed, NoRandomness> {
         let mut nonce = [0; NONCE_BYTES];
         fill_random(&mut nonce)?;
-        let bound = bound(secret);
-        let payload = Payload { msg: value.expose().as_bytes(), aad: &bound };
+        let payload = Payload { msg: value.expose().as_bytes(), aad: bound };
         // It fails only for texts of many gigabytes, and a secret is small.
         let sealed = self.current.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| NoRandomness)?;
-        secret.value = BASE64_STANDARD.encode(sealed);
-        secret.nonce = BASE64_STANDARD.encode(nonce);
-        self.current.id.clone_into(&mut secret.key_id);
-        Ok(())
+        let (value, nonce) = (BASE64_STANDARD.encode(sealed), BASE64_STANDARD.encode(nonce));
+        Ok(Sealed { value, nonce, key_id: self.current.id.clone() })
     }
 
     /// The value of `secret`.
     pub(super) fn open(&self, secret: &SealedSecret) -> Result<SecretText, Unreadable> {
+        self.decrypt(&bound(secret), &secret.value, &secret.nonce, &secret.key_id)
+    }
+
+    /// What was encrypted with `bound`.
+    pub(super) fn decrypt(
+        &self,
+        bound: &[u8],
+        value: &str,
+        nonce: &str,
+        key_id: &str,
+    ) -> Result<SecretText, Unreadable> {
         let mut keys = std::iter::once(&self.current).chain(&self.previous);
-        let Some(key) = keys.find(|key| key.id == secret.key_id) else {
-            return Err(Unreadable::OtherKey { key_id: secret.key_id.clone(), current: self.current.id.clone() });
+        let Some(key) = keys.find(|key| key.id == key_id) else {
+            return Err(Unreadable::OtherKey { key_id: key_id.to_owned(), current: self.current.id.clone() });
         };
         let decoded = |text: &str| BASE64_STANDARD.decode(text).map_err(|_| Unreadable::Altered);
-        let nonce = <[u8; NONCE_BYTES]>::try_from(decoded(&secret.nonce)?).map_err(|_| Unreadable::Altered)?;
-        let sealed = decoded(&secret.value)?;
-        let payload = Payload { msg: &sealed, aad: &bound(secret) };
+        let nonce = <[u8; NONCE_BYTES]>::try_from(decoded(nonce)?).map_err(|_| Unreadable::Altered)?;
+        let sealed = decoded(value)?;
+        let payload = Payload { msg: &sealed, aad: bound };
         let value = key.cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| Unreadable::Altered)?;
         let value = String::from_utf8(value).map_err(|_| Unreadable::Altered)?;
         SecretText::new(value).map_err(|_| Unreadable::Altered)

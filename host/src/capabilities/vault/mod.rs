@@ -5,6 +5,7 @@ mod environment;
 mod key_file;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,10 +20,10 @@ use crate::domain::{
 };
 use crate::store::{Resealed, SealedSecret, Store, StoreError};
 
-use cipher::{Keyring, NoRandomness};
+use cipher::Keyring;
 use environment::Environment;
 
-pub use cipher::Unreadable;
+pub use cipher::{NoRandomness, Unreadable, fill_random};
 
 /// The secrets of an installation. Cloning is cheap.
 #[derive(Clone)]
@@ -229,14 +230,14 @@ impl Vault {
     /// # Errors
     /// If the database fails; then all stay as they are.
     pub async fn rotate(&self, user: &UserId) -> Result<Rotated, VaultError> {
-        self.reseal(user, |_| true).await
+        self.reseal(user, None).await
     }
 
     /// Bring what is under previous keys under the current one. A database that does not give its secrets is told of
     /// when they are asked for.
     async fn renew(&self) {
         let current = self.0.keys.current().id().to_owned();
-        match self.reseal(&UserId::from("system"), |secret| secret.key_id != current).await {
+        match self.reseal(&UserId::from("system"), Some(&current)).await {
             Ok(Rotated { resealed, unreadable }) => {
                 if resealed > 0 {
                     tracing::info!("{resealed} secrets were encrypted anew with the current master key");
@@ -249,9 +250,11 @@ impl Vault {
         }
     }
 
-    async fn reseal(&self, user: &UserId, wanted: impl Fn(&SealedSecret) -> bool) -> Result<Rotated, VaultError> {
+    /// Encrypt everything anew that is not under the key `but`.
+    async fn reseal(&self, user: &UserId, but: Option<&str>) -> Result<Rotated, VaultError> {
         let mut rotated = Rotated::default();
         let mut resealed = Vec::new();
+        let wanted = |secret: &SealedSecret| but != Some(secret.key_id.as_str());
         for mut secret in self.0.store.all_secrets().await?.into_iter().filter(wanted) {
             match self.0.keys.open(&secret) {
                 Ok(value) => {
@@ -269,6 +272,7 @@ impl Vault {
             let entry = self.entry(user, audit::SECRETS_ROTATED, "secrets", &details);
             rotated.resealed = self.0.store.reseal_secrets(resealed, entry).await?;
         }
+        self.reseal_webhooks(user, but, &mut rotated).await?;
         Ok(rotated)
     }
 

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{PrepareError, decode};
+use super::{PrepareError, decode, run_options};
 use crate::config::WORKFLOW_QUEUE;
-use crate::domain::{JobType, Json, Mode, RunOptions, UserId};
+use crate::domain::{JobType, Json, Mode, UserId};
 use crate::jobs::{JobOptions, Queue, Submit};
 use crate::runtime::digest;
 
@@ -30,7 +30,8 @@ struct Payload {
 }
 
 pub(super) async fn prepare(queue: &Queue, payload: &Json, user_id: &UserId) -> Result<Submit, PrepareError> {
-    let payload: Payload = decode(payload)?;
+    let mut payload: Payload = decode(payload)?;
+    let options = run_options(payload.mode, payload.record, payload.exchanges.take())?;
     let (plan, workflow_version) = match (&payload.workflow_definition, &payload.workflow_id) {
         (Some(definition), _) => {
             let plan = queue.plan(&digest(definition.as_str().as_bytes()), definition).await;
@@ -56,7 +57,7 @@ pub(super) async fn prepare(queue: &Queue, payload: &Json, user_id: &UserId) -> 
         variables: payload.variables,
         metadata: payload.metadata.map_or_else(Json::null, |metadata| Value::Object(metadata).into()),
         user_id: user_id.clone(),
-        options: RunOptions { record: payload.record, exchanges: payload.exchanges },
+        options,
         job: JobOptions { job_type: JobType::Workflow, queue: WORKFLOW_QUEUE.to_owned(), ..JobOptions::default() },
         waits: false,
     })

@@ -251,7 +251,6 @@ impl Connection {
     ///
     /// # Errors
     /// A `Conflict` if `text` is longer than 7999 bytes; otherwise if the database fails.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the job processor tells of its commits with it"))]
     pub(crate) async fn notify(&mut self, text: &str) -> Result<(), StoreError> {
         let text = Arg::from(text);
         if let Arg::Text(Some(text)) = &text

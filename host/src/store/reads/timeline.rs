@@ -91,7 +91,7 @@ pub struct EventPositions {
     pub floor: i64,
 }
 
-fn event(row: &Row) -> Result<Event, StoreError> {
+pub(crate) fn event(row: &Row) -> Result<Event, StoreError> {
     let position = row.opt_int(0).ok().flatten().unwrap_or_default();
     let columns = Columns::new(row, "events", &position);
     let kind = columns.name(4, EventKind::from_name)?;

@@ -2,14 +2,20 @@
 //! every database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing` and `outages` what only a server has.
 
 mod commands;
+mod flows;
 mod jobs;
 mod outages;
 mod plans;
 mod postgres;
 mod reading;
+mod retention;
+mod schedules;
 mod secrets;
 mod sharing;
 mod sqlite;
+mod stats;
+mod triggers;
+mod webhooks;
 mod writing;
 
 use std::sync::{Arc, Mutex};
@@ -98,7 +104,14 @@ impl Fixture {
 
     /// Spoil the database behind the store's back.
     async fn run(&self, sql: &'static str) {
-        self.store.ask(Raw(sql)).await.unwrap();
+        self.store.spoil(sql).await;
+    }
+}
+
+impl Store {
+    /// Change the database behind the store's back, for tests of what becomes of that.
+    pub(crate) async fn spoil(&self, sql: &'static str) {
+        self.ask(Raw(sql)).await.unwrap();
     }
 }
 

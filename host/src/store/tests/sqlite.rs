@@ -1,6 +1,6 @@
 //! What only SQLite has: a file, its lock, its query plans.
 
-use super::super::{audit, jobs, reads, secrets};
+use super::super::{audit, flows, jobs, reads, retention, schedules, secrets, triggers};
 use super::*;
 use crate::domain::JobStatus;
 
@@ -208,6 +208,15 @@ pub(super) fn statements() -> Vec<String> {
         jobs::TO_CLAIM,
         jobs::EXPIRED,
         jobs::JOB,
+        jobs::ENDED_SINCE,
+        jobs::TIMES,
+        jobs::STEPS,
+        jobs::NEWEST_EVENTS,
+        retention::OLD_JOBS,
+        retention::OLD_FLOW,
+        retention::JOBS_OF_FLOW,
+        flows::UNTOLD,
+        flows::STUCK,
         reads::COUNTS,
         reads::LAST_SEQ,
         reads::EVENTS,
@@ -218,6 +227,12 @@ pub(super) fn statements() -> Vec<String> {
         reads::WORKFLOW_LATEST,
         reads::WORKFLOW_VERSION,
         reads::VERSIONS,
+        schedules::SCHEDULE,
+        schedules::DUE,
+        schedules::FREED,
+        schedules::NEXT_DUE,
+        triggers::TRIGGER,
+        triggers::TRIGGER_BY_TOKEN,
         secrets::SECRET,
         secrets::SECRETS_OF,
         audit::FIRST_ENTRIES,
@@ -236,6 +251,16 @@ pub(super) fn statements() -> Vec<String> {
             after: after.clone().filter(|_| given(3)),
         };
         statements.push(reads::executions_sql(&filter).0);
+        let schedule = ScheduleFilter {
+            user_id: filter.user_id.clone(),
+            workflow_id: filter.workflow_id.clone(),
+            active: given(1).then_some(true),
+            limit: 10,
+            after: filter.after.clone(),
+        };
+        statements.push(schedules::schedules_sql(&schedule).0);
+        let ScheduleFilter { user_id, workflow_id, limit, after, .. } = schedule;
+        statements.push(triggers::triggers_sql(&TriggerFilter { user_id, workflow_id, limit, after }).0);
         let filter = WorkflowFilter { user_id: filter.user_id, limit: 10, after: filter.after };
         statements.push(reads::workflows_sql(&filter).0);
         let filter = JobFilter {

@@ -2,6 +2,7 @@
 
 mod environment;
 mod keys;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 

@@ -14,6 +14,8 @@ ALTER TABLE jobs ADD COLUMN flow_id TEXT;
 ALTER TABLE jobs ADD COLUMN parent_id TEXT;
 ALTER TABLE jobs ADD COLUMN fail_parent BIGINT;
 ALTER TABLE jobs ADD COLUMN cancel_at BIGINT;
+-- When its flow was told of its end.
+ALTER TABLE jobs ADD COLUMN flow_told BIGINT;
 -- Nodes that had ended when it was last taken over.
 ALTER TABLE jobs ADD COLUMN settled_nodes BIGINT NOT NULL DEFAULT 0;
 
@@ -25,6 +27,9 @@ CREATE INDEX jobs_delayed ON jobs (run_at) WHERE status = 'delayed';
 CREATE INDEX jobs_by_status ON jobs (status, id, type);
 CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX jobs_by_flow ON jobs (flow_id, status) WHERE flow_id IS NOT NULL;
+CREATE INDEX jobs_untold ON jobs (flow_id, id)
+    WHERE flow_id IS NOT NULL AND ended_at IS NOT NULL AND flow_told IS NULL;
+CREATE INDEX jobs_waiting ON jobs (flow_id, id) WHERE status = 'waiting-children';
 CREATE INDEX jobs_by_parent ON jobs (parent_id, status) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE queues (

@@ -1,7 +1,7 @@
 //! Points in time as text.
 
 /// Unix milliseconds as RFC 3339 in UTC, to the millisecond: `2026-01-09T10:00:00.000Z`.
-pub(super) fn rfc3339(unix_ms: i64) -> String {
+pub fn rfc3339(unix_ms: i64) -> String {
     const DAY_MS: i64 = 86_400_000;
     let (days, within) = (unix_ms.div_euclid(DAY_MS), unix_ms.rem_euclid(DAY_MS));
     let (year, month, day) = civil(days);

@@ -1,0 +1,18 @@
+//! `GET /schedules/{id}`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::super::ApiState;
+use super::super::extract::{InPath, InQuery, NoQuery};
+use super::super::problem::ApiResult;
+use super::{ScheduleView, load};
+
+/// A schedule.
+pub(in crate::api) async fn handle(
+    State(state): State<ApiState>,
+    InPath(id): InPath<String>,
+    InQuery(NoQuery {}): InQuery<NoQuery>,
+) -> ApiResult<Json<ScheduleView>> {
+    Ok(Json(load(&state, &id).await?.into()))
+}

@@ -1,0 +1,203 @@
+//! Follows the log of events and makes deliveries of what subscriptions want. Without subscriptions it reads nothing.
+//!
+//! Deliveries and the place in the log up to which they were made are written together, under a lock, and only if no webhook
+//! was changed since the pump last looked: so each event is delivered once, whatever crashes, however many pumps there are.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::super::queue::Queue;
+use super::body;
+use crate::domain::event::POSITION_STRIDE;
+use crate::domain::{Event, JobId};
+use crate::store::{Forwarded, NewDelivery, StoreError, Subscription};
+
+/// Events read at once.
+const EVENTS: u32 = 500;
+/// Deliveries written at once; the last event may go past it.
+const DELIVERIES: usize = 500;
+/// Events that nobody wanted after which the place in the log is written all the same.
+const UNSAVED: i64 = 1_000;
+/// First wait after the store failed; it doubles up to [`MAX_STORE_WAIT`].
+const STORE_WAIT: Duration = Duration::from_millis(250);
+const MAX_STORE_WAIT: Duration = Duration::from_secs(30);
+
+/// What the pump is told.
+#[derive(Debug, Default)]
+pub(in crate::jobs) struct Pump {
+    /// Another process may have changed webhooks.
+    stale: AtomicBool,
+}
+
+impl Pump {
+    pub(super) fn changed(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+}
+
+/// Where a pump is, and for whom it looks.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    /// How many commits with changes of this process are known; `None` before the first look.
+    commits: Option<u64>,
+    /// The last change of webhooks that is known.
+    change: i64,
+    /// The last position that was looked at.
+    position: i64,
+    /// The same as far as it is written.
+    saved: i64,
+    of_all: Vec<Subscription>,
+    of_job: HashMap<JobId, Subscription>,
+}
+
+impl Queue {
+    /// Start it. It ends with the process's work.
+    pub(in crate::jobs) fn pump_webhooks(&self) {
+        let queue = self.clone();
+        self.shared.tasks.spawn(async move {
+            let stopping = queue.shared.hand_over.clone();
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = queue.follow_events() => {}
+            }
+        });
+    }
+
+    async fn follow_events(&self) {
+        let shared = &self.shared;
+        let mut following = Following::default();
+        let mut wait = STORE_WAIT;
+        loop {
+            match self.pump(&mut following).await {
+                Ok(()) => wait = STORE_WAIT,
+                Err(error) => {
+                    tracing::error!(%error, "events cannot be forwarded to webhooks");
+                    shared.pump.changed();
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(MAX_STORE_WAIT);
+                    continue;
+                }
+            }
+            let news = shared.store.news().notified();
+            if !shared.store.is_shared() {
+                news.await;
+            } else if tokio::time::timeout(shared.jobs.poll_interval, news).await.is_err() {
+                // Others may have told of something that was not heard.
+                shared.pump.changed();
+            }
+        }
+    }
+
+    /// Forward all that is committed.
+    pub(super) async fn pump(&self, following: &mut Following) -> Result<(), StoreError> {
+        loop {
+            let commits = Some(self.shared.store.webhook_changes());
+            let stale = self.shared.pump.stale.swap(false, Ordering::AcqRel);
+            if stale || following.commits != commits {
+                following.reload(self).await?;
+                following.commits = commits;
+            }
+            if following.is_idle() || !following.step(self).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Following {
+    fn is_idle(&self) -> bool {
+        self.of_all.is_empty() && self.of_job.is_empty()
+    }
+
+    /// Learn of changed webhooks, and go back to where those that are new begin.
+    async fn reload(&mut self, queue: &Queue) -> Result<(), StoreError> {
+        let store = &queue.shared.store;
+        let mut found = store.subscriptions(self.change).await?;
+        if self.is_idle() || found.cursor > self.position {
+            // Nobody looked while there was nothing to look for, or others have come further and seen jobs end.
+            self.of_job.clear();
+            found = store.subscriptions(0).await?;
+            self.position = found.cursor;
+        }
+        let new = found.webhooks.iter().filter(|webhook| webhook.change > self.change);
+        if let Some(first) = new.map(|webhook| webhook.after).min() {
+            self.position = self.position.min(first).max(found.cursor);
+        }
+        self.saved = self.saved.max(found.cursor);
+        self.change = found.change;
+        self.of_all.clear();
+        for webhook in found.webhooks {
+            match webhook.job_id.clone() {
+                Some(job_id) => drop(self.of_job.insert(job_id, webhook)),
+                None => self.of_all.push(webhook),
+            }
+        }
+        Ok(())
+    }
+
+    /// Look at the next events; `false` if there are none.
+    async fn step(&mut self, queue: &Queue) -> Result<bool, StoreError> {
+        let shared = &queue.shared;
+        let events = shared.store.all_events(self.position, EVENTS).await?;
+        let Some(newest) = events.last().map(|event| event.position) else { return Ok(false) };
+        let mut forwarded =
+            Forwarded { change: self.change, to: newest, deliveries: Vec::new(), ended: Vec::new() };
+        let mut ended = Vec::new();
+        for event in &events {
+            if forwarded.deliveries.len() >= DELIVERIES {
+                break;
+            }
+            forwarded.to = event.position;
+            for event in std::iter::once(event.clone()).chain(event.of_job()) {
+                self.deliveries(queue, &event, &mut forwarded, &mut ended);
+            }
+        }
+        let to = forwarded.to;
+        let is_news = !forwarded.deliveries.is_empty() || !ended.is_empty();
+        if is_news || to - self.saved >= UNSAVED * POSITION_STRIDE {
+            match shared.store.forward(forwarded).await? {
+                None => {
+                    shared.pump.changed();
+                    return Ok(true);
+                }
+                Some(0) => {}
+                Some(_) => queue.wake(),
+            }
+            self.saved = to;
+        }
+        for job_id in &ended {
+            self.of_job.remove(job_id);
+        }
+        self.position = to;
+        Ok(true)
+    }
+
+    fn deliveries(&self, queue: &Queue, event: &Event, forwarded: &mut Forwarded, ended: &mut Vec<JobId>) {
+        let of_job = self.of_job.get(event.topic.id());
+        if let Some(webhook) = of_job
+            && event.topic.kind() == "job"
+            && event.entry.event.is_last()
+        {
+            forwarded.ended.push(webhook.id.clone());
+            ended.extend(webhook.job_id.clone());
+        }
+        let wants = |webhook: &&Subscription| {
+            event.position > webhook.after && webhook.events.iter().any(|filter| filter.wants(event.entry.event))
+        };
+        let mut body = None;
+        for webhook in self.of_all.iter().chain(of_job).filter(wants) {
+            let body = body.get_or_insert_with(|| body::of_event(event));
+            forwarded.deliveries.push(NewDelivery {
+                id: queue.shared.sources.id(),
+                webhook_id: webhook.id.clone(),
+                user_id: webhook.user_id.clone(),
+                event: event.entry.event.with_colon(),
+                position: event.position,
+                body: body.clone(),
+                max_attempts: queue.shared.jobs.webhook_attempts.max(1),
+                at: queue.shared.sources.now_ms(),
+            });
+        }
+    }
+}
