@@ -1,7 +1,7 @@
 # make help lists what there is to do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendors test-kills bench fmt lint tools node postgres
+.PHONY: help demo test test-vendors test-kills bench bench-jobs fmt lint tools node postgres
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-wasip2
@@ -38,6 +38,10 @@ $(VENDORS)/node_modules/.package-lock.json: $(VENDORS)/package-lock.json | node
 bench: tools ## Measure
 	$(CARGO) build --release --package blockyard
 	$(CARGO) bench --package blockyard-tests --bench bench
+
+bench-jobs: tools postgres ## Measure the job processor, on SQLite and on Postgres: 100,000 jobs, or BLOCKYARD_BENCH_JOBS
+	$(CARGO) build --release --package blockyard
+	ulimit -n 8192 2>/dev/null; $(CARGO) bench --package blockyard-tests --bench bench -- jobs
 
 fmt: tools ## Format the code
 	$(CARGO) fmt --all

@@ -102,7 +102,18 @@ impl App {
             tokio::spawn(stopping.clone().run_until_cancelled_owned(listening));
         }
         queue.start().await?;
-        Ok(Self { config: Arc::new(config), sources, store, vault, hub, http, catalogue, orchestrator, queue, stopping })
+        Ok(Self {
+            config: Arc::new(config),
+            sources,
+            store,
+            vault,
+            hub,
+            http,
+            catalogue,
+            orchestrator,
+            queue,
+            stopping,
+        })
     }
 
     /// Let running executions end, hand over the rest, close the database.

@@ -43,6 +43,11 @@ impl Recorder {
         self.histogram.record(u64::try_from(duration.as_nanos()).unwrap()).unwrap();
     }
 
+    /// What another has recorded counts too.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.histogram.add(&other.histogram).unwrap();
+    }
+
     pub(crate) fn latency(&self) -> Latency {
         let ms = |quantile| self.histogram.value_at_quantile(quantile) as f64 / 1e6;
         let count = self.histogram.len();
@@ -107,12 +112,12 @@ pub(crate) async fn run(server: &Server, path: &str, body: &str, connections: us
             while Instant::now() < end {
                 recorder.time(connection.post(&path, &body)).await;
             }
-            recorder.histogram
+            recorder
         });
     }
     let mut all = Recorder { start, ..Recorder::default() };
-    while let Some(histogram) = workers.join_next().await {
-        all.histogram.add(histogram.unwrap()).unwrap();
+    while let Some(recorder) = workers.join_next().await {
+        all.add(&recorder.unwrap());
     }
     all.latency()
 }

@@ -135,7 +135,7 @@ pub(crate) fn cpu_of_family(pid: u32) -> Duration {
     let others = others.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let children = others.filter_map(Usage::of).filter(|usage| usage.parent == pid).map(|usage| usage.own);
     let usage = Usage::of(pid).expect("it runs");
-    usage.own + usage.ended_children + children.sum()
+    usage.own + usage.ended_children + children.sum::<Duration>()
 }
 
 struct Usage {

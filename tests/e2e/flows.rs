@@ -21,8 +21,8 @@ fn data(ms: u64, input: Value) -> Value {
 
 /// A job that fails.
 fn failing() -> Value {
-    let nodes = json!([{"id": "it", "type": "core.transform", "config": {"expression": "1 // 0"}}]);
-    json!({"workflowDefinition": graph(nodes, &[])})
+    let nodes = json!([{"id": "it", "type": "core.transform", "config": {"expression": "1 // input"}}]);
+    json!({"workflowDefinition": graph(nodes, &[]), "input": 0})
 }
 
 /// A job that goes on for ten minutes.

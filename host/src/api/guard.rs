@@ -12,9 +12,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{ApiState, hooks};
 use super::body::Format;
 use super::problem::{ApiError, ApiResult};
+use super::{ApiState, hooks};
 
 /// Refuse what the rule forbids.
 pub(super) async fn check(State(state): State<ApiState>, request: Request, next: Next) -> ApiResult<Response> {

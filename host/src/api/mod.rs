@@ -20,8 +20,8 @@ mod problem;
 mod queues;
 mod respond;
 mod router;
-mod sealed_body;
 mod schedules;
+mod sealed_body;
 mod secrets;
 mod state;
 #[cfg(test)]

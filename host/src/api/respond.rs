@@ -10,8 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Span;
 
-use super::{ApiState, hooks};
 use super::problem::{ApiError, PROBLEM_JSON};
+use super::{ApiState, hooks};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id taken over from the caller.

@@ -13,7 +13,10 @@ use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 
 use super::problem::{ApiError, ApiResult};
-use super::{ApiState, audit, blocks, events, executions, flows, guard, health, hooks, jobs, queues, respond, schedules, secrets, triggers, webhooks, workflows, ws};
+use super::{
+    ApiState, audit, blocks, events, executions, flows, guard, health, hooks, jobs, queues, respond, schedules,
+    secrets, triggers, webhooks, workflows, ws,
+};
 
 /// Longest time for requests that neither wait nor stream.
 const TIMEOUT: Duration = Duration::from_secs(60);

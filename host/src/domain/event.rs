@@ -225,10 +225,13 @@ impl Event {
             EventKind::NodeStarted | EventKind::NodeRetrying | EventKind::NodeWaiting => Vec::new(),
             _ => vec![(EventKind::JobProgress, running)],
         };
-        let derived = (self.position + 1..).zip(steps).map(|(position, (event, progress))| Self {
-            position,
-            topic: Topic::Job(id.into()),
-            entry: TimelineEntry { event, progress, ..entry.clone() },
+        let derived = (self.position + 1..).zip(steps).map(|(position, (event, progress))| {
+            let mut entry = TimelineEntry { event, progress, ..entry.clone() };
+            if event == EventKind::JobCreated {
+                // It may be long before a worker begins.
+                "job created".clone_into(&mut entry.message);
+            }
+            Self { position, topic: Topic::Job(id.into()), entry }
         });
         derived.collect()
     }
@@ -257,6 +260,7 @@ mod tests {
         assert_eq!(told(&event(ExecutionRunning, 0.0, None)), [(41, JobProgress, 5.0)]);
         assert_eq!(told(&event(NodeCompleted, 50.0, None)), [(41, JobProgress, 50.0)]);
         assert_eq!(told(&event(NodeStarted, 50.0, None)), []);
+        assert_eq!(event(ExecutionStarted, 0.0, None).of_job()[0].entry.message, "job created");
         assert_eq!(told(&event(ExecutionCompleted, 100.0, None)), [(41, JobProgress, 95.0), (42, JobCompleted, 100.0)]);
         assert_eq!(told(&event(ExecutionFailed, 20.0, None)), [(41, JobFailed, 23.0)]);
         assert_eq!(stored_position(42), 40);

@@ -217,7 +217,9 @@ mod tests {
         for name in ["*", "job:*", "flow:*", "execution:*", "node:*", "job:completed", "node:retrying"] {
             assert_eq!(EventFilter::parse(name).unwrap().to_string(), name);
         }
-        for odd in ["", "**", "job", "job:", ":*", "*:*", "jobs:*", "JOB:*", "job:done", "job:*:*", "höb:*", "webhook:*"] {
+        for odd in
+            ["", "**", "job", "job:", ":*", "*:*", "jobs:*", "JOB:*", "job:done", "job:*:*", "höb:*", "webhook:*"]
+        {
             assert_eq!(EventFilter::parse(odd), None, "{odd}");
         }
     }
@@ -227,7 +229,9 @@ mod tests {
         let fine = |bytes: usize| WebhookSecret::parse(format!("whsec_{}", BASE64_STANDARD.encode(vec![7; bytes])));
         assert!(fine(24).is_ok() && fine(64).is_ok());
         assert!(fine(23).is_err() && fine(65).is_err() && fine(100_000).is_err());
-        for odd in ["", "whsec_", "whsec_canary", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"] {
+        for odd in
+            ["", "whsec_", "whsec_canary", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"]
+        {
             assert!(!WebhookSecret::parse(odd.to_owned()).unwrap_err().contains("canary"));
         }
         let made = WebhookSecret::from_key(&[255; 32]);

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::plans::PlanError;
+use super::plans::LoadPlanError;
 use super::queue::Queue;
 use super::submit::{JobOptions, Submit};
 use crate::domain::{JobId, JobStatus, Json, UserId};
-use crate::store::StoreError;
 
 /// What a wish to do a job again comes to.
 #[derive(Debug)]
@@ -23,24 +22,13 @@ pub enum Again {
     NotForClients,
 }
 
-/// Why a job cannot be done again.
-#[derive(Debug, thiserror::Error)]
-pub enum AgainError {
-    /// Its workflow does not fit the blocks any more.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl Queue {
     /// A new job with the type, payload and queue of an ended one, outside of any flow. Its workflow is the one that was
     /// run then, with the blocks that are active now.
     ///
     /// # Errors
     /// If the workflow does not fit the blocks, or the store fails.
-    pub async fn again(&self, id: &JobId, user_id: &UserId) -> Result<Again, AgainError> {
+    pub async fn again(&self, id: &JobId, user_id: &UserId) -> Result<Again, LoadPlanError> {
         let store = &self.shared.store;
         let Some(job) = store.job(id).await? else { return Ok(Again::NotFound) };
         if !job.summary.status.is_terminal() {

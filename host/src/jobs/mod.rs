@@ -2,11 +2,13 @@
 
 mod again;
 mod backlog;
+mod begin;
 mod flows;
 mod handlers;
 mod plans;
 mod queue;
 mod retention;
+mod run;
 mod schedules;
 mod stats;
 mod submit;
@@ -16,10 +18,10 @@ mod view;
 mod webhooks;
 mod work;
 
-pub use again::{Again, AgainError};
+pub use again::Again;
 pub use flows::{FlowCancelled, FlowError, FlowNode, FlowSubmit, FlowSubmitted};
 pub use handlers::{PrepareError, result};
-pub use plans::PlanError;
+pub use plans::{LoadPlanError, PlanError};
 pub use queue::{Cancelled, Live, Queue};
 pub use schedules::{FiredSchedules, RunScheduleError, ScheduledJob};
 pub use stats::{JobStats, Percentiles, QueueState};

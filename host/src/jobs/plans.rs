@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{Json, Problem, Report};
 use crate::orchestrator::{Orchestrator, Pins, Plan};
+use crate::store::StoreError;
 
 /// Plans kept.
 const CAPACITY: usize = 256;
@@ -16,6 +17,17 @@ pub struct PlanError(pub Report);
 
 fn first(report: &Report) -> String {
     report.errors.first().map_or_else(String::new, |problem| format!("{}: {}", problem.pointer, problem.message))
+}
+
+/// Why the workflow of an earlier execution cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadPlanError {
+    /// It does not fit the blocks any more.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The database. It may go better another time.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// By digest of the document and the blocks that it was compiled with.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::backlog::Backlog;
 use super::flows::Flows;
-use super::plans::{PlanError, Plans};
+use super::plans::{LoadPlanError, PlanError, Plans};
 use super::webhooks::Pump;
 use crate::config::{ExecutionConfig, JobsConfig};
 use crate::domain::{EventKind, Execution, ExecutionId, JobId, JobStatus, Json, Sources, TimelineEntry};
@@ -125,14 +125,19 @@ impl Queue {
     /// The plan that an execution runs by, with the blocks that it started with.
     ///
     /// # Errors
-    /// If one of them is not here any more.
-    pub async fn plan_of(&self, row: &ExecutionRow) -> Result<Option<Arc<Plan>>, PlanError> {
+    /// If one of them is not here any more, or the store fails.
+    pub async fn plan_of(&self, row: &ExecutionRow) -> Result<Option<Arc<Plan>>, LoadPlanError> {
         let shared = &self.shared;
+        let mut failed = None;
         let document = async {
             let read = shared.store.document(&row.document_digest).await;
-            read.inspect_err(|error| tracing::error!(%error, "a document cannot be read")).ok().flatten()
+            read.unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            })
         };
-        shared.plans.get(&shared.orchestrator, &row.document_digest, Some(&row.blocks), document).await
+        let plan = shared.plans.get(&shared.orchestrator, &row.document_digest, Some(&row.blocks), document).await?;
+        failed.map_or(Ok(plan), |error| Err(error.into()))
     }
 
     /// Stop an execution and its job.

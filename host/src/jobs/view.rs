@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handlers;
 use super::queue::Queue;
-use crate::domain::{
-    Event, EventKind, ExecutionId, Job, JobId, JobStatus, Json, NodeId, RunOptions, TimelineEntry,
-};
+use crate::domain::{Event, EventKind, ExecutionId, Job, JobId, JobStatus, Json, NodeId, RunOptions, TimelineEntry};
 use crate::store::{ExecutionRow, JobRow, JobSummary, StoreError};
 
 /// Events of the execution that a job's timeline is made of: of more, the newest.
@@ -126,7 +124,9 @@ fn assembled(row: JobRow, execution: Option<ExecutionRow>, payload: Json, events
     let job = row.summary;
     let result = match (&row.result, execution) {
         (Some(result), _) => result.clone(),
-        (None, Some(row)) if job.status == JobStatus::Completed => handlers::result(job.job_type, &row.execution.output),
+        (None, Some(row)) if job.status == JobStatus::Completed => {
+            handlers::result(job.job_type, &row.execution.output)
+        }
         _ => Json::null(),
     };
     let timeline: Vec<TimelineEntry> = events.iter().flat_map(Event::of_job).map(|event| event.entry).collect();
@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn the_current_step_is_the_one_that_began_last_and_has_not_ended() {
         use EventKind::{NodeCompleted, NodeFailed, NodeSkipped, NodeStarted};
-        let nodes: Vec<Node> = serde_json::from_str(r#"[{"id":"a"},{"id":"b","name":"Büro"},{"id":"c"},{"id":"d"}]"#)
-            .unwrap();
+        let nodes: Vec<Node> =
+            serde_json::from_str(r#"[{"id":"a"},{"id":"b","name":"Büro"},{"id":"c"},{"id":"d"}]"#).unwrap();
         let mut steps = Vec::new();
         let mut seen = |event, node: &str, status| {
             steps.push((event, node.into()));

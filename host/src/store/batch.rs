@@ -60,7 +60,14 @@ pub(crate) struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     pub(crate) fn new(connection: Connection, documents: &'a HashSet<String>) -> Self {
-        Self { connection, entries: Vec::new(), notices: BTreeSet::new(), documents, new_documents: Vec::new(), webhooks_changed: false }
+        Self {
+            connection,
+            entries: Vec::new(),
+            notices: BTreeSet::new(),
+            documents,
+            new_documents: Vec::new(),
+            webhooks_changed: false,
+        }
     }
 
     /// Add entries to timelines.

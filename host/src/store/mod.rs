@@ -54,7 +54,8 @@ pub use error::{DatabaseError, StoreError};
 pub use flows::{Advanced, FlowCancel, FlowFilter, FlowJobRow, FlowRow, Output, ResultOf};
 pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
-    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, Postponed, QueueLimit, Renewed, JobTimes, MOST_TIMED, QUEUES_CHANGED, QueueCounts, TypeCount,
+    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, JobTimes, MOST_TIMED, Postponed,
+    QUEUES_CHANGED, QueueCounts, QueueLimit, Renewed, TypeCount,
 };
 pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};
@@ -65,8 +66,8 @@ pub use reads::{
 pub use records::{
     CallRow, Claim, Finished, FlowPlace, ItemRow, NewFlow, NodeRow, Record, Submission, Suspension, Urgency, Written,
 };
-pub use schedules::{FireSchedule, Fired, Firing, ScheduleFilter};
 pub use retention::Removed;
+pub use schedules::{FireSchedule, Fired, Firing, ScheduleFilter};
 pub use secrets::{PutSecret, Resealed, SealedSecret};
 pub use triggers::{Trigger, TriggerFilter};
 pub use webhooks::{

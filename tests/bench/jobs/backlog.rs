@@ -34,12 +34,8 @@ pub(super) struct Drain {
 }
 
 impl<'a> Jobs<'a> {
-    /// The workflow is saved with this.
-    pub(super) async fn new(server: &'a Server) -> Self {
-        let workflow = crate::data("w1.json");
-        if Connection::open(server.address()).await.get("/workflows/bench-w1").await.0.is_client_error() {
-            server.post("/workflows", &workflow).await;
-        }
+    /// Of the workflow of W1, which is saved.
+    pub(super) fn new(server: &'a Server) -> Self {
         let payload = json!({"workflowId": "bench-w1", "input": crate::data("w1-input.json")});
         let body = json!({"type": "WORKFLOW", "payload": payload}).to_string();
         Self { server, body: body.into(), handed_in: Cell::new(0) }

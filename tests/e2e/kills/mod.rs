@@ -41,8 +41,7 @@ fn document() -> Value {
         pure("b4"),
         json!({"id": "end", "type": "core.transform", "config": {"expression": "{'n': input.a4.n + input.b4.n}"}}),
     ];
-    let edges =
-        ["start>a1", "a1>a2", "a2>a3", "a3>a4", "start>b1", "b1>b2", "b2>b3", "b3>b4", "a4>end", "b4>end"];
+    let edges = ["start>a1", "a1>a2", "a2>a3", "a3>a4", "start>b1", "b1>b2", "b2>b3", "b3>b4", "a4>end", "b4>end"];
     graph(json!(nodes), &edges)
 }
 

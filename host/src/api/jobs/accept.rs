@@ -96,9 +96,7 @@ pub(in crate::api) fn patience(state: &ApiState, seconds: Option<f64>) -> ApiRes
     let most = state.config.max_wait;
     match seconds {
         None => Ok(None),
-        Some(seconds) if seconds >= 0.0 => {
-            Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(most).min(most)))
-        }
+        Some(seconds) if seconds >= 0.0 => Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(most).min(most))),
         // NaN is no number of seconds either.
         Some(_) => Err(ApiError::bad_request("invalid-query", "`wait` must be a number of seconds from 0 up")),
     }

@@ -35,7 +35,9 @@ fn unprepared(error: PrepareError, prefix: &str) -> ApiError {
             ApiError::invalid_job(errors)
         }
         PrepareError::UnknownWorkflow { workflow_id, version } => ApiError::unknown_workflow(&workflow_id, version),
-        PrepareError::NotForClients(_) => ApiError::invalid_job(vec![Problem::new("/type", "not-for-clients", message)]),
+        PrepareError::NotForClients(_) => {
+            ApiError::invalid_job(vec![Problem::new("/type", "not-for-clients", message)])
+        }
         PrepareError::Store(error) => error.into(),
     }
 }

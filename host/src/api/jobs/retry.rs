@@ -12,7 +12,7 @@ use super::accept::{hand_in, patience};
 use super::create::Options;
 use super::{load, unknown};
 use crate::domain::{JobId, UserId};
-use crate::jobs::{Again, AgainError};
+use crate::jobs::{Again, LoadPlanError};
 
 /// Do an ended job again: a new one with the same type, payload and queue, outside of any flow.
 pub(in crate::api) async fn handle(
@@ -34,8 +34,8 @@ pub(in crate::api) async fn handle(
             let detail = "a delivery is sent again at `/webhooks/{id}/deliveries`, not as a job";
             return Err(ApiError::conflict("not-for-clients", detail));
         }
-        Err(AgainError::Plan(error)) => return Err(error.into()),
-        Err(AgainError::Store(error)) => return Err(error.into()),
+        Err(LoadPlanError::Plan(error)) => return Err(error.into()),
+        Err(LoadPlanError::Store(error)) => return Err(error.into()),
     };
     let handed_in = hand_in(&state, submit, asked.key(&state, kind::JOB), wait).await?;
     if handed_in.ended.is_some() {

@@ -4,13 +4,18 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use super::super::testing::{Answer, Server, filter_workflow};
+use super::super::testing::{Server, filter_workflow};
 
 const AUDIENCE: &str = "23850000000000001";
 
 fn filter_job() -> Value {
     let config = filter_workflow("w")["nodes"][0]["config"].clone();
     json!({"type": "BLOCK", "payload": {"block": "core.filter", "config": config, "input": [{"n": 1}, {"n": 2}]}})
+}
+
+fn failing_job() -> Value {
+    let payload = json!({"block": "core.transform", "config": {"expression": "1 // input"}, "input": 0});
+    json!({"type": "BLOCK", "payload": payload})
 }
 
 fn workflow_job(input: Value) -> Value {
@@ -23,11 +28,6 @@ async fn waiting_job(server: &Server) -> String {
     let accepted = server.post("/jobs", &filter_job()).await;
     assert_eq!(accepted.status, 202, "{}", accepted.text());
     accepted.json()["jobId"].as_str().unwrap().to_owned()
-}
-
-async fn with_key(server: &Server, path: &str, key: &str, body: &Value) -> Answer {
-    let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
-    server.send(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
 #[tokio::test]
@@ -86,15 +86,15 @@ async fn a_job_tells_what_it_was_asked() {
     assert_eq!(events.last(), Some(&json!("job.completed")));
     let progress: Vec<f64> =
         job["timeline"].as_array().unwrap().iter().map(|entry| entry["progress"].as_f64().unwrap()).collect();
-    assert_eq!(progress, [0.0, 5.0, 95.0, 95.0, 100.0]);
+    assert!(progress.starts_with(&[0.0, 5.0]) && progress.ends_with(&[95.0, 100.0]), "{progress:?}");
+    assert!(progress.is_sorted(), "{progress:?}");
     assert!(job.get("timelineOmitted").is_none());
 }
 
 #[tokio::test]
 async fn a_failed_job_is_an_answer_with_its_error() {
     let server = Server::start().await;
-    let mut job = filter_job();
-    job["payload"]["input"] = json!("no list");
+    let mut job = failing_job();
     job["name"] = json!("näme 名 \u{202e}");
     let failed = server.post("/jobs?wait=20", &job).await.json();
     assert_eq!((&failed["status"], &failed["name"]), (&json!("failed"), &job["name"]));
@@ -318,9 +318,7 @@ async fn statistics_count_and_measure() {
     for _ in 0..4 {
         server.post("/jobs?wait=20", &filter_job()).await;
     }
-    let mut failing = filter_job();
-    failing["payload"]["input"] = json!(7);
-    server.post("/jobs?wait=20", &failing).await;
+    server.post("/jobs?wait=20", &failing_job()).await;
     waiting_job(&server).await;
     let stats = server.get("/jobs/stats?window=60").await.json();
     assert_eq!(stats["total"], 6);
@@ -336,70 +334,34 @@ async fn statistics_count_and_measure() {
 }
 
 #[tokio::test]
-async fn the_same_key_gives_back_the_same_job() {
+async fn a_job_that_cannot_be_loaded_is_dead_after_its_attempts_and_can_be_retried() {
     let server = Server::start().await;
-    let first = with_key(&server, "/jobs", "k", &filter_job()).await;
-    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (202, ""));
-    let second = with_key(&server, "/jobs?wait=20", "k", &filter_job()).await;
-    assert_eq!((second.status.as_u16(), second.header("idempotency-replayed")), (200, "true"));
-    assert_eq!((&second.json()["id"], &second.json()["status"]), (&first.json()["jobId"], &json!("completed")));
-    let third = with_key(&server, "/jobs", "k", &filter_job()).await;
-    assert_eq!((third.status.as_u16(), &third.json()["status"]), (202, &json!("completed")));
-    // In the body it is the same.
-    let mut in_body = filter_job();
-    in_body["idempotencyKey"] = json!("k");
-    assert_eq!(server.post("/jobs", &in_body).await.json()["jobId"], first.json()["jobId"]);
-    let differing = with_key(&server, "/jobs", "other", &in_body).await;
-    assert_eq!(differing.problem(), (400, "invalid-idempotency-key".to_owned()));
-    let mut other = filter_job();
-    other["priority"] = json!(1);
-    let reused = with_key(&server, "/jobs", "k", &other).await;
-    assert_eq!(reused.problem(), (422, "idempotency-key-reused".to_owned()));
-    assert_eq!(server.get("/jobs/stats").await.json()["total"], 1);
-    for bad in ["", "a b", &"k".repeat(256)] {
-        let refused = with_key(&server, "/jobs", bad, &filter_job()).await;
-        assert_eq!(refused.problem(), (400, "invalid-idempotency-key".to_owned()));
-    }
+    server.call("POST", "/queues/default/pause").await;
+    let mut job = filter_job();
+    job["maxAttempts"] = json!(2);
+    let path = server.post("/jobs", &job).await.header("location").to_owned();
+    server.state.store.spoil("UPDATE documents SET body = '{' || body").await;
+    server.call("POST", "/queues/default/resume").await;
+    // The stream ends with the job.
+    let events = server.get(&format!("{path}/events")).await.text();
+    assert!(events.contains("job.failed"), "{events}");
+    let dead = server.get(&path).await.json();
+    assert_eq!((&dead["status"], &dead["attempts"]), (&json!("dead"), &json!(2)), "{dead}");
+    assert_eq!(dead["error"]["code"], "attempts-exhausted");
+    assert_eq!(server.get("/jobs?status=dead").await.json()["items"].as_array().unwrap().len(), 1);
+    server.state.store.spoil("UPDATE documents SET body = substr(body, 2)").await;
+    let retried = server.call("POST", &format!("{path}/retry?wait=20")).await.json();
+    assert_eq!((&retried["status"], &retried["maxAttempts"]), (&json!("completed"), &json!(2)));
 }
 
 #[tokio::test]
-async fn two_requests_at_once_make_one_job() {
+async fn a_sweep_keeps_what_is_young() {
     let server = Server::start().await;
-    let body = filter_job();
-    let requests = (0..16).map(|_| with_key(&server, "/jobs?wait=20", "same", &body));
-    let answers = futures::future::join_all(requests).await;
-    let ids: std::collections::HashSet<_> =
-        answers.iter().map(|answer| answer.json()["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids.len(), 1);
-    let replayed = answers.iter().filter(|answer| answer.header("idempotency-replayed") == "true").count();
-    assert_eq!(replayed, 15);
-}
-
-#[tokio::test]
-async fn keys_hold_for_executions_and_saved_workflows_too() {
-    let server = Server::start().await;
-    let one = with_key(&server, "/workflows", "k", &filter_workflow("w")).await;
-    let other = with_key(&server, "/workflows", "k", &filter_workflow("w")).await;
-    assert_eq!((one.status.as_u16(), other.status.as_u16()), (201, 201));
-    assert_eq!((one.json(), one.header("location")), (other.json(), other.header("location")));
-    assert_eq!((one.header("idempotency-replayed"), other.header("idempotency-replayed")), ("", "true"));
-    let reused = with_key(&server, "/workflows", "k", &filter_workflow("x")).await;
-    assert_eq!(reused.problem(), (422, "idempotency-key-reused".to_owned()));
-    let conflict = with_key(&server, "/workflows", "new", &filter_workflow("w")).await;
-    assert_eq!(conflict.problem(), (409, "workflow-exists".to_owned()));
-    // The conflict has used no key.
-    assert_eq!(with_key(&server, "/workflows", "new", &filter_workflow("z")).await.status, 201);
-
-    let without_id = json!({"nodes": filter_workflow("w")["nodes"]});
-    let one = with_key(&server, "/workflows", "unnamed", &without_id).await.json();
-    let other = with_key(&server, "/workflows", "unnamed", &without_id).await.json();
-    assert_eq!(one, other);
-
-    let input = json!({"input": [{"n": 4}]});
-    let one = with_key(&server, "/workflows/w/execute?wait=20", "run", &input).await;
-    let other = with_key(&server, "/workflows/w/execute?wait=20", "run", &input).await;
-    assert_eq!((&one.json()["executionId"], other.status.as_u16()), (&other.json()["executionId"], 200));
-    assert_eq!(one.json()["output"], other.json()["output"]);
-    let elsewhere = with_key(&server, "/workflows/z/execute", "run", &input).await;
-    assert_eq!(elsewhere.problem(), (422, "idempotency-key-reused".to_owned()));
+    let job = server.post("/jobs?wait=20", &filter_job()).await.json();
+    assert_eq!(server.state.queue.sweep().await.unwrap(), 0);
+    server.state.store.spoil("UPDATE jobs SET ended_at = 5").await;
+    assert_eq!(server.state.queue.sweep().await.unwrap(), 1);
+    let gone = server.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await;
+    assert_eq!(gone.problem(), (404, "unknown-job".to_owned()));
+    assert_eq!(server.get("/jobs").await.json()["items"], json!([]));
 }

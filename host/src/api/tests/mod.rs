@@ -4,6 +4,7 @@ mod events;
 mod executions;
 mod flows;
 mod hooks;
+mod idempotency;
 mod jobs;
 mod rules;
 mod schedules;

@@ -12,7 +12,7 @@ use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery};
 use super::super::problem::ApiResult;
 use super::super::sealed_body::{Fields, SealedBody};
-use super::{WithSecret, WebhookView, entry, invalid, load, secret};
+use super::{WebhookView, WithSecret, entry, invalid, load, secret};
 use crate::domain::audit::WEBHOOK_CREATED;
 use crate::domain::{Problem, UserId};
 use crate::jobs::{PreparedWebhook, WebhookRequest};

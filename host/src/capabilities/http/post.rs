@@ -128,7 +128,8 @@ mod tests {
     #[tokio::test]
     async fn only_https_and_what_is_rewritten_is_a_destination() {
         let rewrites = vec![Rewrite { from: "http://inside.example/hook".into(), to: "http://127.0.0.1:9".into() }];
-        let client = HttpClient::new(HttpConfig { rewrites, ..HttpConfig::default() }, Arc::new(SystemResolver)).unwrap();
+        let client =
+            HttpClient::new(HttpConfig { rewrites, ..HttpConfig::default() }, Arc::new(SystemResolver)).unwrap();
         for fine in ["https://a.example/x?y=1", "https://1.1.1.1/", "http://inside.example/hook/1"] {
             assert_eq!(client.check_destination(fine), Ok(()), "{fine}");
         }

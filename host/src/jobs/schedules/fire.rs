@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::due::{Due, MOST_MISSED, Wanted, due};
-use crate::domain::{ExecutionId, JobId, JobStatus, JobType, Json, Overlap, Schedule, ScheduleError};
+use crate::domain::{ExecutionId, JobId, JobStatus, JobType, Json, Schedule, ScheduleError};
 use crate::jobs::{PrepareError, Queue, Submit, SubmitError};
 use crate::store::{FireSchedule, Fired, Firing, StoreError};
 
@@ -220,7 +220,7 @@ fn payload(schedule: &Schedule) -> Json {
 mod tests {
     use super::*;
     use crate::domain::schedule::CatchUp;
-    use crate::domain::{Mode, Timing, UserId};
+    use crate::domain::{Mode, Overlap, Timing, UserId};
 
     fn schedule(overlap: Overlap, waiting: &[i64]) -> Schedule {
         Schedule {

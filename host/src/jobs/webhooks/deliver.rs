@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::queue::{Live, Queue};
 use super::body;
 use crate::capabilities::http::Post;
-use crate::domain::webhook::DeliveryStatus;
 use crate::domain::WebhookSecret;
+use crate::domain::webhook::DeliveryStatus;
 use crate::store::{Attempted, ClaimedJob, DeliveryWork, StoreError, Verdict};
 
 /// First wait after the store failed; it doubles up to [`MAX_STORE_WAIT`].
@@ -36,7 +36,9 @@ impl Queue {
             };
             match done {
                 Ok(_) => break,
-                Err(error) => tracing::error!(job_id = %job.job_id, %error, "a delivery cannot be recorded, trying again"),
+                Err(error) => {
+                    tracing::error!(job_id = %job.job_id, %error, "a delivery cannot be recorded, trying again")
+                }
             }
             tokio::select! {
                 () = live.hand_over.cancelled() => return,

@@ -141,8 +141,7 @@ impl Following {
         let shared = &queue.shared;
         let events = shared.store.all_events(self.position, EVENTS).await?;
         let Some(newest) = events.last().map(|event| event.position) else { return Ok(false) };
-        let mut forwarded =
-            Forwarded { change: self.change, to: newest, deliveries: Vec::new(), ended: Vec::new() };
+        let mut forwarded = Forwarded { change: self.change, to: newest, deliveries: Vec::new(), ended: Vec::new() };
         let mut ended = Vec::new();
         for event in &events {
             if forwarded.deliveries.len() >= DELIVERIES {

@@ -114,8 +114,7 @@ async fn each_once(one: &Queue, other: &Queue) {
     one.pump(&mut first).await.unwrap();
     other.pump(&mut second).await.unwrap();
     assert_eq!(one.sent(&jobs).await, counts(&[("job:created", 40), ("job:cancelled", 40)]));
-    let expected =
-        [("job:created", 40), ("job:cancelled", 40), ("execution:started", 40), ("execution:cancelled", 40)];
+    let expected = [("job:created", 40), ("job:cancelled", 40), ("execution:started", 40), ("execution:cancelled", 40)];
     assert_eq!(one.sent(&all).await, counts(&expected));
     let queued = one.shared.store.counts().await.unwrap().pending_jobs;
     assert_eq!(queued, 240 + 1, "a job each, and the one from before");

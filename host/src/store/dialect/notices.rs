@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{sleep, timeout};
 
-use super::StoreError;
 use super::super::notice::Notice;
+use super::StoreError;
 use super::postgres::{CONNECT_TIMEOUT, Readers};
 
 /// The channel; its notices stay inside the database.

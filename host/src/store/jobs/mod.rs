@@ -13,10 +13,10 @@ pub(crate) use cancel::end_execution;
 #[cfg(test)]
 pub(crate) use claim::TO_CLAIM;
 pub use claim::{ClaimRequest, Claimed, ClaimedJob, QueueLimit};
-pub use lease::Renewed;
-pub(crate) use lease::fence;
 #[cfg(test)]
 pub(crate) use lease::EXPIRED;
+pub use lease::Renewed;
+pub(crate) use lease::fence;
 pub use postpone::Postponed;
 pub use queues::{QUEUES_CHANGED, QueueCounts};
 #[cfg(test)]

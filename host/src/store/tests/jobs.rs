@@ -147,7 +147,9 @@ async fn takeovers_count_from_the_last_node_that_ended(fixture: Fixture) {
     let mut counted = Vec::new();
     for round in 0..6 {
         if round == 3 {
-            let Record::Node { execution_id, mut node } = node("e", "n", NodeStatus::Completed, vec![]) else { panic!() };
+            let Record::Node { execution_id, mut node } = node("e", "n", NodeStatus::Completed, vec![]) else {
+                panic!()
+            };
             node.call.end_time = Some(1);
             fixture.put(vec![Record::Node { execution_id, node }]).await;
         }

@@ -1,6 +1,6 @@
 //! What only SQLite has: a file, its lock, its query plans.
 
-use super::super::{audit, flows, jobs, reads, retention, schedules, secrets, triggers};
+use super::super::{audit, flows, jobs, reads, retention, schedules, secrets, triggers, webhooks};
 use super::*;
 use crate::domain::JobStatus;
 
@@ -237,6 +237,16 @@ pub(super) fn statements() -> Vec<String> {
         secrets::SECRETS_OF,
         audit::FIRST_ENTRIES,
         audit::NEXT_ENTRIES,
+        webhooks::WEBHOOK,
+        webhooks::WEBHOOKS,
+        webhooks::WEBHOOKS_AFTER,
+        webhooks::OF_JOB,
+        webhooks::OF_ALL,
+        webhooks::OF_JOBS,
+        webhooks::WORK,
+        webhooks::DELIVERY,
+        webhooks::DELIVERIES,
+        webhooks::DELIVERIES_AFTER,
     ]
     .map(str::to_owned)
     .into();

@@ -167,7 +167,8 @@ async fn a_jobs_own_webhook_comes_with_the_job(fixture: Fixture) {
     assert!(found.webhooks[0].after < position, "it gets the first event of its job");
     assert_eq!(store.webhook_of_job(&"e".into()).await.unwrap().unwrap().id, "w");
     assert!(store.subscriptions(found.change).await.unwrap().webhooks.is_empty(), "it is known");
-    let last = Forwarded { ended: vec!["w".into()], ..forwarded(found.change, position, vec![delivery("d", position)]) };
+    let last =
+        Forwarded { ended: vec!["w".into()], ..forwarded(found.change, position, vec![delivery("d", position)]) };
     assert_eq!(store.forward(last).await.unwrap(), Some(1));
     assert!(store.subscriptions(0).await.unwrap().webhooks.is_empty());
     assert!(!store.webhook("w").await.unwrap().unwrap().active);
@@ -178,14 +179,17 @@ async fn a_jobs_own_webhook_comes_with_the_job(fixture: Fixture) {
 async fn what_was_forwarded_is_not_forwarded_again(fixture: Fixture) {
     let store = &fixture.store;
     create(&fixture, webhook("w", "*")).await;
-    let all = |prefix: &str| vec![delivery(&format!("{prefix}1"), 5), delivery(&format!("{prefix}2"), 8)];
+    let start = store.subscriptions(0).await.unwrap().cursor;
+    let new = |prefix: &str, number: i64, position| delivery(&format!("{prefix}{number}"), start + position);
+    let all = |prefix: &str| vec![new(prefix, 1, 5), new(prefix, 2, 8)];
+    let forwarded = |change, to: i64, deliveries| forwarded(change, start + to, deliveries);
     assert_eq!(store.forward(forwarded(1, 8, all("a"))).await.unwrap(), Some(2));
     assert_eq!(store.forward(forwarded(1, 8, all("b"))).await.unwrap(), Some(0));
     let mut more = all("c");
-    more.push(delivery("c3", 13));
+    more.push(new("c", 3, 13));
     assert_eq!(store.forward(forwarded(1, 12, more)).await.unwrap(), Some(1));
     assert_eq!(store.forward(forwarded(1, 4, Vec::new())).await.unwrap(), Some(0));
-    assert_eq!(store.subscriptions(0).await.unwrap().cursor, 12, "it never goes back");
+    assert_eq!(store.subscriptions(0).await.unwrap().cursor, start + 12, "it never goes back");
     let found = store.deliveries("w", None, 10).await.unwrap();
     assert_eq!(found.iter().map(|delivery| delivery.id.as_str()).collect::<Vec<_>>(), ["c3", "a2", "a1"]);
     let rest = store.deliveries("w", Some(&Cursor { at: 1000, id: "a2".into() }), 10).await.unwrap();
@@ -197,10 +201,12 @@ async fn nothing_is_forwarded_by_who_missed_a_change(fixture: Fixture) {
     let store = &fixture.store;
     create(&fixture, webhook("w", "*")).await;
     create(&fixture, webhook("v", "*")).await;
-    assert_eq!(store.forward(forwarded(1, 8, vec![delivery("d", 8)])).await.unwrap(), None);
-    assert_eq!(store.subscriptions(0).await.unwrap().cursor, 0);
+    let start = store.subscriptions(0).await.unwrap().cursor;
+    let forwarded = |change| forwarded(change, start + 8, vec![delivery("d", start + 8)]);
+    assert_eq!(store.forward(forwarded(1)).await.unwrap(), None);
+    assert_eq!(store.subscriptions(0).await.unwrap().cursor, start);
     assert!(store.deliveries("w", None, 10).await.unwrap().is_empty());
-    assert_eq!(store.forward(forwarded(2, 8, vec![delivery("d", 8)])).await.unwrap(), Some(1));
+    assert_eq!(store.forward(forwarded(2)).await.unwrap(), Some(1));
 }
 
 async fn an_attempt_is_recorded_by_the_holder_alone(fixture: Fixture) {

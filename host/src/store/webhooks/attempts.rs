@@ -75,14 +75,15 @@ pub enum Resent {
     Sent,
 }
 
+pub(crate) const WORK: &str = "SELECT d.id, d.webhook_id, w.url, w.secret, w.nonce, w.key_id, w.state, d.body \
+     FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id WHERE d.job_id = $1";
+
 impl Store {
     /// What a job is to deliver; `None` if it was deleted.
     ///
     /// # Errors
     /// If the database fails or holds nonsense.
     pub async fn delivery_work(&self, job_id: &JobId) -> Result<Option<DeliveryWork>, StoreError> {
-        const WORK: &str = "SELECT d.id, d.webhook_id, w.url, w.secret, w.nonce, w.key_id, w.state, d.body \
-             FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id WHERE d.job_id = $1";
         let Some(row) = self.first(WORK, [job_id.as_str().into()]).await? else { return Ok(None) };
         let columns = Columns::new(&row, "webhook_deliveries", job_id);
         Ok(Some(DeliveryWork {
@@ -231,7 +232,8 @@ impl Command for Resend {
         let webhook = Columns::new(&webhook, "webhooks", &self.webhook_id);
         if delivery.name(0, DeliveryStatus::from_name)? == DeliveryStatus::Pending {
             let job = connection.fetch_first(JOB, [delivery.text(1)?.as_str().into()]).await?;
-            let status = job.map(|row| Columns::new(&row, "jobs", &"status").name(0, JobStatus::from_name)).transpose()?;
+            let status =
+                job.map(|row| Columns::new(&row, "jobs", &"status").name(0, JobStatus::from_name)).transpose()?;
             if status.is_some_and(|status| !status.is_terminal()) {
                 return Ok(Resent::Pending);
             }

@@ -55,8 +55,19 @@ pub struct Forwarded {
     pub ended: Vec<String>,
 }
 
-pub(crate) const SUBSCRIPTIONS: &str = "SELECT id, user_id, job_id, events, after_position, change FROM webhooks \
-     WHERE state = 'active' AND (job_id IS NULL OR change > $1)";
+macro_rules! active {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, user_id, job_id, events, after_position, change FROM webhooks WHERE state = 'active' AND ",
+            $which
+        )
+    };
+}
+
+/// Few.
+pub(crate) const OF_ALL: &str = active!("job_id IS NULL");
+/// Perhaps many.
+pub(crate) const OF_JOBS: &str = active!("job_id IS NOT NULL AND change > $1");
 
 impl Store {
     /// Who wants events, and up to where they were forwarded. Of the webhooks of jobs, only those changed after `known`.
@@ -75,7 +86,8 @@ impl Store {
                 _ => found.cursor = value,
             }
         }
-        let rows = self.rows(SUBSCRIPTIONS, [known.into()]).await?;
+        let mut rows = self.rows(OF_ALL, []).await?;
+        rows.extend(self.rows(OF_JOBS, [known.into()]).await?);
         found.webhooks = rows.iter().map(subscription).collect::<Result<_, _>>()?;
         Ok(found)
     }

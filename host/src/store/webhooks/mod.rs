@@ -23,9 +23,11 @@ pub use attempts::{Attempted, DeliveryWork, Resent, Verdict};
 pub use deliveries::NewDelivery;
 pub use follow::{Forwarded, Subscription, Subscriptions};
 #[cfg(test)]
-pub(crate) use follow::SUBSCRIPTIONS;
-#[cfg(test)]
-pub(crate) use reads::{DELIVERIES, WEBHOOKS};
+pub(crate) use {
+    attempts::WORK,
+    follow::{OF_ALL, OF_JOBS},
+    reads::{DELIVERIES, DELIVERIES_AFTER, DELIVERY, OF_JOB, WEBHOOK, WEBHOOKS, WEBHOOKS_AFTER},
+};
 
 /// What processes are told that keep subscriptions in memory.
 pub const WEBHOOKS_CHANGED: &str = "webhooks";
@@ -292,8 +294,7 @@ impl Command for Reseal {
     type Output = u64;
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64, StoreError> {
-        const RESEAL: &str =
-            "UPDATE webhooks SET secret = $3, nonce = $4, key_id = $5 WHERE id = $1 AND nonce = $2";
+        const RESEAL: &str = "UPDATE webhooks SET secret = $3, nonce = $4, key_id = $5 WHERE id = $1 AND nonce = $2";
         let mut count = 0;
         for (id, old_nonce, Sealed { value, nonce, key_id }) in &self.secrets {
             let args = [id, old_nonce, value, nonce, key_id].map(|text| text.as_str().into());

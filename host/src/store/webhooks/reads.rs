@@ -4,12 +4,12 @@ use sqlx::AssertSqlSafe;
 
 use crate::domain::webhook::{Delivery, DeliveryStatus, Webhook};
 
+use super::super::Store;
 use super::super::batch::Transaction;
 use super::super::columns::Columns;
 use super::super::dialect::Row;
 use super::super::error::StoreError;
-use super::super::reads::{Conditions, Cursor, key};
-use super::super::Store;
+use super::super::reads::{Cursor, key};
 
 macro_rules! webhook_query {
     ($rest:literal) => {
@@ -17,10 +17,12 @@ macro_rules! webhook_query {
     };
 }
 
-const WEBHOOK: &str = webhook_query!("id = $1");
+pub(crate) const WEBHOOK: &str = webhook_query!("id = $1");
 pub(crate) const WEBHOOKS: &str = webhook_query!("job_id IS NULL ORDER BY created_at DESC, id DESC LIMIT $1");
-const WEBHOOKS_AFTER: &str =
+pub(crate) const WEBHOOKS_AFTER: &str =
     webhook_query!("job_id IS NULL AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $1");
+
+pub(crate) const OF_JOB: &str = webhook_query!("job_id = $1");
 
 macro_rules! delivery_query {
     ($rest:literal) => {
@@ -33,8 +35,12 @@ macro_rules! delivery_query {
     };
 }
 
-const DELIVERY: &str = delivery_query!(" WHERE d.id = $1");
-pub(crate) const DELIVERIES: &str = delivery_query!("");
+pub(crate) const DELIVERY: &str = delivery_query!(" WHERE d.id = $1");
+pub(crate) const DELIVERIES: &str =
+    delivery_query!(" WHERE d.webhook_id = $2 ORDER BY d.created_at DESC, d.id DESC LIMIT $1");
+pub(crate) const DELIVERIES_AFTER: &str = delivery_query!(
+    " WHERE d.webhook_id = $2 AND (d.created_at, d.id) < ($3, $4) ORDER BY d.created_at DESC, d.id DESC LIMIT $1"
+);
 
 impl Store {
     /// A webhook, of a job's own too.
@@ -64,7 +70,6 @@ impl Store {
     /// # Errors
     /// If the database fails or holds nonsense.
     pub async fn webhook_of_job(&self, job_id: &crate::domain::JobId) -> Result<Option<Webhook>, StoreError> {
-        const OF_JOB: &str = webhook_query!("job_id = $1");
         self.first(OF_JOB, [job_id.as_str().into()]).await?.as_ref().map(webhook).transpose()
     }
 
@@ -86,14 +91,15 @@ impl Store {
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let mut conditions = Conditions::default();
-        conditions.add("d.webhook_id = {}", [webhook_id.into()]);
-        if let Some(Cursor { at, id }) = after {
-            conditions.add("(d.created_at, d.id) < ({}, {})", [(*at).into(), id.as_str().into()]);
-        }
-        let limit = conditions.limit(limit);
-        let sql = format!("{DELIVERIES}{} ORDER BY d.created_at DESC, d.id DESC {limit}", conditions.sql);
-        self.rows(AssertSqlSafe(sql), conditions.args).await?.iter().map(delivery).collect()
+        let which = [limit.into(), webhook_id.into()];
+        let rows = match after {
+            None => self.rows(DELIVERIES, which).await?,
+            Some(Cursor { at, id }) => {
+                let after = [(*at).into(), id.as_str().into()];
+                self.rows(DELIVERIES_AFTER, which.into_iter().chain(after)).await?
+            }
+        };
+        rows.iter().map(delivery).collect()
     }
 }
 

@@ -24,7 +24,8 @@ CREATE TABLE webhooks (
 
 CREATE INDEX webhooks_by_time ON webhooks (created_at, id) WHERE job_id IS NULL;
 CREATE INDEX webhooks_by_job ON webhooks (job_id) WHERE job_id IS NOT NULL;
-CREATE INDEX webhooks_active ON webhooks (change) WHERE state = 'active';
+CREATE INDEX webhooks_active ON webhooks (state) WHERE job_id IS NULL;
+CREATE INDEX webhooks_active_by_change ON webhooks (change) WHERE state = 'active' AND job_id IS NOT NULL;
 
 -- `body` lacks what is looked up when it is sent: the result or error of a job.
 CREATE TABLE webhook_deliveries (
