@@ -22,7 +22,8 @@ demo: tools ## Build, and run the lead enrichment example, on recorded answers o
 test: tools postgres ## Run all tests, on SQLite and on Postgres (needs the binaries of Postgres, not a running server)
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace
-	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --lib --test e2e
+	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --lib api::tests
+	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --test e2e
 
 test-kills: tools postgres ## Kill servers and workers at random under 200 executions, and print what was counted
 	$(CARGO) build --workspace

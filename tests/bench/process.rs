@@ -98,13 +98,15 @@ impl Process {
 
     /// The next line that has `sign` in it.
     pub(crate) async fn until(&mut self, sign: &str) -> String {
-        loop {
-            let line = self.said.recv().await;
-            let line = line.unwrap_or_else(|| panic!("the process ended before it said `{sign}`"));
+        let mut others = String::new();
+        while let Some(line) = self.said.recv().await {
             if line.contains(sign) {
                 return line;
             }
+            others += &line;
+            others.push('\n');
         }
+        panic!("the process ended before it said `{sign}`. It said:\n{others}");
     }
 
     pub(crate) async fn stop(mut self) {

@@ -73,8 +73,17 @@ impl Server {
     }
 
     pub(super) async fn start_with(config: ApiConfig) -> Self {
+        Self::start_on(&database().await, config).await
+    }
+
+    /// On a database in memory whatever this run is on, for tests that write behind the workers' back.
+    pub(super) async fn start_in_memory(config: ApiConfig) -> Self {
+        Self::start_on("sqlite::memory:", config).await
+    }
+
+    async fn start_on(url: &str, config: ApiConfig) -> Self {
         let (sources, hub) = (Sources::system(), Hub::default());
-        let database = DatabaseConfig { url: database().await, ..DatabaseConfig::default() };
+        let database = DatabaseConfig { url: url.to_owned(), ..DatabaseConfig::default() };
         let store = Store::open(&database, hub.on_commit()).await.unwrap();
         let cache_dir = std::env::temp_dir().join(format!("blockyard-tests-{}", rustix::process::geteuid().as_raw()));
         let runtime = RuntimeConfig { cache_dir: Some(cache_dir), max_instances: 16, ..RuntimeConfig::default() };

@@ -4,6 +4,7 @@ mod files;
 mod http;
 mod jobs;
 mod layout;
+mod limits;
 mod logging;
 mod progress;
 mod report;

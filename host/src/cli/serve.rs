@@ -65,6 +65,7 @@ impl Serve {
             );
             return Err(Usage(message).into());
         }
+        super::limits::raise_open_files();
         // Before anything is said to the outside, so that no signal is lost.
         let mut stop = Stop::new()?;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;

@@ -26,6 +26,7 @@ impl Worker {
             return Err(Usage(message.to_owned()).into());
         }
         let config = self.engine.config(&self.database)?;
+        super::limits::raise_open_files();
         // Before anything is said to the outside, so that no signal is lost.
         let mut stop = Stop::new()?;
         let app = App::start(config).await?;

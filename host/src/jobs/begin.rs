@@ -9,7 +9,7 @@ use super::run::at_end;
 use super::work::{MAX_STORE_WAIT, STORE_WAIT};
 use crate::domain::{EventKind, Execution, ExecutionError, ExecutionStatus, JobId, JobType, Json, TimelineEntry};
 use crate::orchestrator::{Ended, Start, merged_variables};
-use crate::store::{ClaimedJob, ExecutionRow, Finished, Postponed, Record, StoreError, Stored, Urgency};
+use crate::store::{ClaimedJob, ExecutionRow, Finished, Parked, Postponed, Record, StoreError, Stored, Urgency};
 
 impl Queue {
     /// Load a claimed job and run it.
@@ -67,10 +67,26 @@ impl Queue {
     }
 
     async fn park(&self, job: &ClaimedJob, error: &StoreError) -> Result<(), StoreError> {
-        let Some(id) = &job.execution_id else { return Ok(()) };
-        let Some(row) = self.shared.store.execution(id).await? else { return Ok(()) };
+        let shared = &self.shared;
+        let now = shared.sources.now_ms();
         let message = format!("given up after {} attempts: {error}", job.attempts);
-        self.refuse(row, "attempts-exhausted", message, true).await?;
+        let error = ExecutionError {
+            code: "attempts-exhausted".to_owned(),
+            message: message.clone(),
+            node_id: None,
+            details: Json::null(),
+        };
+        let entry = TimelineEntry {
+            seq: 0,
+            timestamp: now,
+            event: EventKind::ExecutionFailed,
+            node_id: None,
+            message,
+            progress: 0.0,
+            data: Some(serde_json::json!({"error": error}).into()),
+        };
+        let parked = Parked { job_id: job.job_id.clone(), owner: shared.owner.clone(), now, error, entry };
+        shared.store.park_job(parked).await?;
         self.job_ended(job.flow_id.as_ref(), &job.job_id);
         Ok(())
     }
@@ -80,15 +96,13 @@ impl Queue {
         let now = shared.sources.now_ms();
         let delay = super::backoff(&shared.jobs, job.attempts, shared.sources.fraction());
         let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-        let id = crate::domain::ExecutionId::from(&job.job_id);
-        let progress = shared.store.execution(&id).await?.map_or(0.0, |row| row.execution.progress);
         let entry = TimelineEntry {
             seq: 0,
             timestamp: now,
             event: EventKind::ExecutionRetrying,
             node_id: None,
             message: format!("attempt {} could not begin, next in {delay_ms} ms: {error}", job.attempts),
-            progress,
+            progress: 0.0,
             data: Some(serde_json::json!({"attempt": job.attempts, "delayMs": delay_ms}).into()),
         };
         let postponed = Postponed {

@@ -80,16 +80,26 @@ impl<'a> Transaction<'a> {
         self.notices.insert(notice);
     }
 
-    /// The number of the newest entry of an execution's timeline, 0 if it has none.
-    pub(crate) async fn last_seq(&mut self, id: &ExecutionId) -> Result<u64, StoreError> {
+    /// `entry` as the next of an execution's timeline, whatever number it came with, and no less far than the last.
+    pub(crate) async fn next_entry(
+        &mut self,
+        id: &ExecutionId,
+        mut entry: TimelineEntry,
+    ) -> Result<TimelineEntry, StoreError> {
         let added = self.entries.iter().rev().find(|(topic, _)| matches!(topic, Topic::Execution(of) if of == id));
-        if let Some((_, entry)) = added {
-            return Ok(entry.seq);
-        }
-        match self.connection.fetch_first(super::reads::LAST_SEQ, [id.as_str().into()]).await? {
-            Some(row) => Columns::new(&row, "events", id).number(0),
-            None => Ok(0),
-        }
+        let (seq, progress) = match added {
+            Some((_, last)) => (last.seq, last.progress),
+            None => match self.connection.fetch_first(super::reads::LAST_ENTRY, [id.as_str().into()]).await? {
+                Some(row) => {
+                    let columns = Columns::new(&row, "events", id);
+                    (columns.number(0)?, columns.progress(1)?)
+                }
+                None => (0, 0.0),
+            },
+        };
+        entry.seq = seq + 1;
+        entry.progress = entry.progress.max(progress);
+        Ok(entry)
     }
 
     /// Give out positions and store the events, as the last thing: with a shared database the others wait for this

@@ -54,8 +54,8 @@ pub use error::{DatabaseError, StoreError};
 pub use flows::{Advanced, FlowCancel, FlowFilter, FlowJobRow, FlowRow, Output, ResultOf};
 pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
-    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, JobTimes, MOST_TIMED, Postponed,
-    QUEUES_CHANGED, QueueCounts, QueueLimit, Renewed, TypeCount,
+    CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, JobTimes, MOST_TIMED, Parked,
+    Postponed, QUEUES_CHANGED, QueueCounts, QueueLimit, Renewed, TypeCount,
 };
 pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};

@@ -37,13 +37,16 @@ impl Socket {
 
     /// The next message in JSON.
     async fn hear(&mut self) -> Value {
-        loop {
-            match patiently("a message", self.0.next()).await.unwrap().unwrap() {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
+        let message = async {
+            loop {
+                match self.0.next().await.unwrap().unwrap() {
+                    Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                    Message::Ping(_) | Message::Pong(_) => {}
+                    other => panic!("{other:?}"),
+                }
             }
-        }
+        };
+        patiently("a message", message).await
     }
 
     pub(super) async fn ask(&mut self, message: Value) -> Value {
@@ -71,9 +74,10 @@ async fn sockets_that_come_back_after_the_last_position_miss_nothing() {
     let mut socket = Socket::open(&server).await;
     let start = socket.ask(json!({"subscribe": ["job"]})).await["position"].as_i64().unwrap();
     let id = server.submit(&slow(100), &json!(null)).await;
+    socket = Socket::open(&server).await;
     let (mut last, mut dice, mut cuts) = (start, 11, 0);
     let mut told = Vec::new();
-    loop {
+    'all: loop {
         let topics = json!([format!("execution:{id}"), format!("job:{id}"), "node", "flow"]);
         let answer = socket.ask(json!({"subscribe": topics, "after": last})).await;
         assert_eq!(answer["subscribed"], topics, "{answer}");
@@ -83,9 +87,9 @@ async fn sockets_that_come_back_after_the_last_position_miss_nothing() {
             assert!(position > last, "in order, and none twice");
             last = position;
             told.push(message);
-        }
-        if told.last().is_some_and(|message| message["event"] == "job:completed") {
-            break;
+            if told.last().is_some_and(|message| message["event"] == "job:completed") {
+                break 'all;
+            }
         }
         cuts += 1;
         socket = Socket::open(&server).await;
@@ -128,8 +132,13 @@ async fn topics_come_and_go_on_one_socket() {
     for id in [&other, &one] {
         assert_eq!(server.post(&format!("/executions/{id}/cancel"), &json!({})).await.0, 200);
     }
-    let message = socket.hear().await;
-    assert_eq!((&message["topic"], &message["event"]), (&json!(format!("job:{one}")), &json!("job:cancelled")));
+    loop {
+        let message = socket.hear().await;
+        assert_eq!(message["topic"], format!("job:{one}"), "{message}");
+        if message["event"] == "job:cancelled" {
+            break;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +164,8 @@ async fn odd_messages_are_answered_and_hostile_ones_end_the_socket() {
     }
     socket.0.send(Message::text("{\"subscribe\"")).await.unwrap();
     assert_eq!(socket.hear().await["error"]["code"], "invalid-message");
-    assert_eq!(socket.ask(json!({"subscribe": ["*"]})).await, json!({"subscribed": ["*"], "position": 3}));
+    let answer = socket.ask(json!({"subscribe": ["*"]})).await;
+    assert!(answer["subscribed"] == json!(["*"]) && answer["position"].is_i64(), "{answer}");
     assert_eq!(socket.ask(json!({"unsubscribe": ["*", "job"]})).await, json!({"unsubscribed": ["*", "job"]}));
 
     for (message, code) in [

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::super::ApiState;
 use super::super::problem::{ApiError, ApiResult};
+use super::super::webhooks::secret;
 use crate::domain::{Problem, UserId};
 use crate::jobs::{JobOptions, WebhookError, WebhookRequest};
 
@@ -40,7 +42,8 @@ pub(in crate::api) struct Webhook {
     /// Names such as `job:completed` or `job:*`.
     events: Vec<String>,
     /// To sign with. Without it one is made, which the answer shows once.
-    secret: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    secret: Option<Zeroizing<String>>,
 }
 
 /// Without the secret, and without what a URL may hold besides its place.
@@ -71,7 +74,7 @@ impl Treatment {
         job.run_at = later.filter(|at| *at > now);
         job.max_attempts = self.max_attempts.and_then(|attempts| u32::try_from(attempts).ok());
         if let Some(Webhook { url, events, secret }) = self.webhook {
-            let request = WebhookRequest { url, events, secret: secret.map(Into::into) };
+            let request = WebhookRequest { url, events, secret };
             let prepared = state.queue.prepare_webhook(request, &UserId::local());
             job.webhook = Some(prepared.map_err(refused)?);
         }

@@ -218,7 +218,7 @@ async fn positions_that_retention_has_passed_are_gone() {
 #[tokio::test]
 async fn a_reader_that_stands_still_is_dropped_and_told_where_to_go_on() {
     let config = ApiConfig { stream_patience: Duration::from_millis(20), ..ApiConfig::default() };
-    let server = Server::start_with(config).await;
+    let server = Server::start_in_memory(config).await;
     let mut stream = Stream::open(&server, "/events").await;
     flood(&server, 1).await;
     let first = stream.next().await.unwrap();

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::testing::{Answer, Server};
+use crate::config::ApiConfig;
 
 /// The data of a job that runs one expression.
 fn evaluates(expression: &str, input: &Value) -> Value {
@@ -261,7 +262,7 @@ async fn an_update_that_fails_breaks_no_job_and_is_repaired() {
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO).with_writer(log.clone());
     let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let server = Server::start().await;
+    let server = Server::start_in_memory(ApiConfig::default()).await;
     let store = &server.state.store;
     store.spoil("CREATE TRIGGER broken BEFORE UPDATE ON flows BEGIN SELECT RAISE(ABORT, 'no such luck'); END").await;
     let (path, answer) = start(&server, &flow(vec![job(evaluates("6 * 7", &json!(1)))])).await;

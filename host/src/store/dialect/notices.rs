@@ -39,6 +39,12 @@ impl Notices {
     pub async fn next(&mut self) -> Option<Notice> {
         self.0.recv().await
     }
+
+    /// Whether there is no room for more.
+    #[cfg(test)]
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() == self.0.max_capacity()
+    }
 }
 
 /// Listen from now on: what is committed after this returns is told.

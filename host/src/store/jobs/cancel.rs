@@ -100,7 +100,7 @@ pub(crate) async fn end_execution(
     status: ExecutionStatus,
     error: Option<&crate::domain::ExecutionError>,
     now: i64,
-    mut entry: TimelineEntry,
+    entry: TimelineEntry,
 ) -> Result<(), StoreError> {
     const EXECUTION: &str = "UPDATE executions SET status = $3, error = $4, ended_at = $2 WHERE id = $1";
     const NODES: &str = "UPDATE node_results SET status = 'cancelled', end_time = $2, suspension = NULL \
@@ -109,7 +109,7 @@ pub(crate) async fn end_execution(
     let connection = &mut transaction.connection;
     connection.execute(EXECUTION, [id.as_str().into(), now.into(), status.as_str().into(), error]).await?;
     connection.execute(NODES, [id.as_str().into(), now.into()]).await?;
-    entry.seq = transaction.last_seq(id).await? + 1;
+    let entry = transaction.next_entry(id, entry).await?;
     transaction.append([(Topic::Execution(id.clone()), entry)]);
     Ok(())
 }

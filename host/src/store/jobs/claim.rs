@@ -114,7 +114,7 @@ impl Command for ClaimRequest {
                 None => left,
             };
             claimed.held_back |= room < left;
-            self.from_queue(transaction, &queue.name, left.min(room), &mut claimed).await?;
+            self.take_from(transaction, &queue.name, left.min(room), &mut claimed).await?;
         }
         Ok(claimed)
     }
@@ -153,7 +153,7 @@ impl ClaimRequest {
         Ok(at_most.saturating_sub(busy) as usize)
     }
 
-    async fn from_queue(
+    async fn take_from(
         &self,
         transaction: &mut Transaction<'_>,
         queue: &str,

@@ -17,7 +17,7 @@ pub use claim::{ClaimRequest, Claimed, ClaimedJob, QueueLimit};
 pub(crate) use lease::EXPIRED;
 pub use lease::Renewed;
 pub(crate) use lease::fence;
-pub use postpone::Postponed;
+pub use postpone::{Parked, Postponed};
 pub use queues::{QUEUES_CHANGED, QueueCounts};
 #[cfg(test)]
 pub(crate) use reads::{JOB, jobs_sql};

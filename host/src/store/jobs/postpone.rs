@@ -1,12 +1,14 @@
-//! Putting a job off that cannot go on now.
+//! Putting a job off that cannot go on now, and giving it up.
 
-use crate::domain::{ExecutionId, JobId, TimelineEntry, Topic};
+use crate::domain::{ExecutionError, ExecutionId, ExecutionStatus, JobId, TimelineEntry, Topic};
 
 use super::super::Store;
 use super::super::batch::Transaction;
 use super::super::command::Command;
 use super::super::error::StoreError;
 use super::super::notice::Notice;
+use super::super::tables::encoded;
+use super::cancel::end_execution;
 
 /// A job that its worker lets go of until later.
 #[derive(Clone, Debug)]
@@ -25,7 +27,31 @@ pub struct Postponed {
     pub entry: Option<TimelineEntry>,
 }
 
+/// A job that is given up.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    /// The job.
+    pub job_id: JobId,
+    /// Who holds it.
+    pub owner: String,
+    /// Unix milliseconds.
+    pub now: i64,
+    /// Why.
+    pub error: ExecutionError,
+    /// The last of its execution's timeline, numbered on whatever `seq` it came with.
+    pub entry: TimelineEntry,
+}
+
 impl Store {
+    /// Park a job as `dead` without looking at what it runs, whose execution fails; `false` if its worker did not hold it
+    /// any more.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn park_job(&self, parked: Parked) -> Result<bool, StoreError> {
+        self.ask(parked).await
+    }
+
     /// Let go of a job until its time; `false` if its worker did not hold it any more.
     ///
     /// # Errors
@@ -52,12 +78,28 @@ impl Command for Postponed {
         if transaction.connection.execute(POSTPONE, args).await? == 0 {
             return Ok(false);
         }
-        if let Some(mut entry) = self.entry.clone() {
+        if let Some(entry) = self.entry.clone() {
             let id = ExecutionId::from(&self.job_id);
-            entry.seq = transaction.last_seq(&id).await? + 1;
+            let entry = transaction.next_entry(&id, entry).await?;
             transaction.append([(Topic::Execution(id), entry)]);
         }
         transaction.tell(Notice::Jobs);
+        Ok(true)
+    }
+}
+
+impl Command for Parked {
+    type Output = bool;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+        const PARK: &str = "UPDATE jobs SET status = 'dead', error = $3, lease_owner = NULL, lease_until = NULL, \
+             updated_at = $4, ended_at = $4 WHERE id = $1 AND lease_owner = $2 AND status = 'processing'";
+        let args = [self.job_id.as_str().into(), self.owner.as_str().into(), encoded(&self.error), self.now.into()];
+        if transaction.connection.execute(PARK, args).await? == 0 {
+            return Ok(false);
+        }
+        let (id, failed) = (ExecutionId::from(&self.job_id), ExecutionStatus::Failed);
+        end_execution(transaction, &id, failed, Some(&self.error), self.now, self.entry.clone()).await?;
         Ok(true)
     }
 }

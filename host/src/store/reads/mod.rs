@@ -17,7 +17,7 @@ use super::error::StoreError;
 pub use executions::{ExecutionFilter, ExecutionRow, ExecutionSummary};
 pub(crate) use remembered::Remembered;
 pub use timeline::EventPositions;
-pub(crate) use timeline::{LAST_SEQ, event};
+pub(crate) use timeline::{LAST_ENTRY, event};
 pub use workflows::{VersionRow, WorkflowFilter, WorkflowRow, WorkflowSummary};
 
 #[cfg(test)]

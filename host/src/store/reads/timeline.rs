@@ -11,8 +11,9 @@ pub(crate) const EVENTS: &str = "SELECT position, subject, seq, timestamp, event
 pub(crate) const ALL_EVENTS: &str = "SELECT position, subject, seq, timestamp, event, node_id, message, progress, data \
      FROM events WHERE position > $1 ORDER BY position LIMIT $2";
 
-/// The number of an execution's newest entry.
-pub(crate) const LAST_SEQ: &str = "SELECT seq FROM events WHERE subject = $1 ORDER BY position DESC LIMIT 1";
+/// The number and the progress of an execution's newest entry.
+pub(crate) const LAST_ENTRY: &str =
+    "SELECT seq, progress FROM events WHERE subject = $1 ORDER BY position DESC LIMIT 1";
 
 impl Store {
     /// Up to `limit` events of an execution with positions after `after_position`, in their order.
@@ -75,7 +76,7 @@ impl Store {
     /// # Errors
     /// If the database fails or holds nonsense.
     pub async fn last_seq(&self, execution_id: &ExecutionId) -> Result<u64, StoreError> {
-        match self.first(LAST_SEQ, [execution_id.as_str().into()]).await? {
+        match self.first(LAST_ENTRY, [execution_id.as_str().into()]).await? {
             Some(row) => Columns::new(&row, "events", execution_id).number(0),
             None => Ok(0),
         }

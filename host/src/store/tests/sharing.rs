@@ -240,6 +240,12 @@ async fn who_takes_no_notice_is_told_that_some_are_lost() {
     for _ in 0..4 {
         one.run("SELECT pg_notify('blockyard', 'changed ' || n::TEXT) FROM generate_series(1, 10000) n").await;
     }
+    let filled = async {
+        while !notices.is_full() {
+            one.store.ping().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), filled).await.unwrap();
     let mut taken = 0;
     while next(&mut notices).await != Some(Notice::Lost) {
         taken += 1;

@@ -142,13 +142,16 @@ fn sealed(columns: &Columns<'_>, first: usize) -> Result<Sealed, StoreError> {
     Ok(Sealed { value: columns.text(first)?, nonce: columns.text(first + 1)?, key_id: columns.text(first + 2)? })
 }
 
+/// Whether there is an active webhook. Those of jobs that have ended may be many.
+pub(crate) const ANY: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM webhooks WHERE state = 'active' AND job_id IS NULL) \
+     OR EXISTS (SELECT 1 FROM webhooks WHERE state = 'active' AND job_id IS NOT NULL AND change > 0)";
+
 /// The number of a change that is about to be made, and the position of the newest event. What webhooks there are does not
 /// change in other transactions until this one ends.
 async fn change(transaction: &mut Transaction<'_>, activates: bool) -> Result<(i64, i64), StoreError> {
     const CURSOR: &str = "SELECT value FROM counters WHERE name = 'webhook_cursor'";
     const NUMBER: &str = "UPDATE counters SET value = value + 1 WHERE name = 'webhook_change' RETURNING value";
     const NEWEST: &str = "SELECT value FROM counters WHERE name = 'event'";
-    const ANY: &str = "SELECT 1 FROM webhooks WHERE state = 'active' LIMIT 1";
     const BEGIN: &str = "UPDATE counters SET value = $1 WHERE name = 'webhook_cursor' AND value < $1";
     transaction.webhooks_changed = true;
     transaction.tell(Notice::Changed(WEBHOOKS_CHANGED.to_owned()));

@@ -1,6 +1,7 @@
 -- Events are of executions and of flows: `subject` is the id of either. Positions are multiples of 4: those between are
 -- for what follows from an event (see domain/event.rs).
 ALTER TABLE events RENAME COLUMN execution_id TO subject;
+UPDATE counters SET value = (value / 4 + 1) * 4 WHERE name = 'event';
 -- The last position that retention has removed.
 INSERT INTO counters (name, value) VALUES ('event_floor', 0);
 
@@ -28,7 +29,7 @@ CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX jobs_by_flow ON jobs (flow_id, status) WHERE flow_id IS NOT NULL;
 CREATE INDEX jobs_untold ON jobs (flow_id, id)
     WHERE flow_id IS NOT NULL AND ended_at IS NOT NULL AND flow_told IS NULL;
-CREATE INDEX jobs_waiting ON jobs (flow_id, id) WHERE status = 'waiting-children';
+CREATE INDEX jobs_waiting ON jobs (status, flow_id, id) WHERE status = 'waiting-children';
 CREATE INDEX jobs_by_parent ON jobs (parent_id, status) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE queues (

@@ -29,7 +29,7 @@ CREATE INDEX jobs_by_end ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX jobs_by_flow ON jobs (flow_id, status) WHERE flow_id IS NOT NULL;
 CREATE INDEX jobs_untold ON jobs (flow_id, id)
     WHERE flow_id IS NOT NULL AND ended_at IS NOT NULL AND flow_told IS NULL;
-CREATE INDEX jobs_waiting ON jobs (flow_id, id) WHERE status = 'waiting-children';
+CREATE INDEX jobs_waiting ON jobs (status, flow_id, id) WHERE status = 'waiting-children';
 CREATE INDEX jobs_by_parent ON jobs (parent_id, status) WHERE parent_id IS NOT NULL;
 
 CREATE TABLE queues (

@@ -15,6 +15,7 @@ conformance! {
     long_results_reach_parents_alone,
     what_cannot_be_read_again_is_not_written,
     results_go_through_their_mapping,
+    the_input_of_a_vendors_block_is_left_alone,
     a_parent_may_have_to_wait_for_its_time,
     a_parent_that_is_cancelled_stays_so,
 }
@@ -155,13 +156,29 @@ async fn what_cannot_be_read_again_is_not_written(fixture: Fixture) {
 }
 
 async fn results_go_through_their_mapping(fixture: Fixture) {
-    fixture.put(flow_records("f", &[("r", "", false), ("a", "r", true)], |job| job.job_type = JobType::Search)).await;
+    let search = |job: &mut Submission| {
+        if job.execution_id.as_str() == "a" {
+            job.job_type = JobType::Search;
+        }
+    };
+    fixture.put(flow_records("f", &[("r", "", false), ("a", "r", true)], search)).await;
     complete(&fixture, "a", r#"{"raw":1}"#).await;
     let mapped = |job_type: JobType, output: &Json| Json::array([&Json::encode(job_type.as_str()), output]);
     fixture.store.advance_flow(&"f".into(), 5000, mapped).await.unwrap();
     let expected = serde_json::json!({"value": ["SEARCH", {"raw": 1}]});
     assert_eq!(data(&events(&fixture).await[0])["result"], expected);
     assert_eq!(input(&fixture, "r").await["childrenValues"]["a"], expected);
+}
+
+async fn the_input_of_a_vendors_block_is_left_alone(fixture: Fixture) {
+    let upload = |job: &mut Submission| job.job_type = JobType::UploadToMeta;
+    fixture.put(flow_records("f", &[("r", "", false), ("a", "r", true)], upload)).await;
+    let before = input(&fixture, "r").await;
+    complete(&fixture, "a", "1").await;
+    told(&fixture).await;
+    assert_eq!(input(&fixture, "r").await, before);
+    let claimed = fixture.store.claim_jobs(claim(5000, 1)).await.unwrap();
+    assert_eq!(claimed.jobs[0].job_id.as_str(), "r");
 }
 
 async fn a_parent_may_have_to_wait_for_its_time(fixture: Fixture) {
