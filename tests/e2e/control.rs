@@ -163,13 +163,13 @@ async fn an_execution_that_waits_for_its_turn_is_cancelled_without_beginning() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_an_end_and_a_cancellation_that_race_one_wins_for_everybody() {
     let app = app(&["pause"]).await;
-    let document = one(json!({"id": "it", "type": "test.pause", "config": {"ms": 3}}));
+    let document = one(json!({"id": "it", "type": "test.pause", "config": {"ms": 20}}));
     let mut outcomes = Vec::new();
     for round in 0..60u32 {
         let mut ticket = Run::new(&app, document.clone(), json!(round)).submit().await;
         let id = ticket.execution_id.clone();
         // Not a wait for something: it moves the cancellation across the end.
-        tokio::time::sleep(std::time::Duration::from_micros(u64::from(round) * 200)).await;
+        tokio::time::sleep(std::time::Duration::from_micros(u64::from(round) * 700)).await;
         let answer = cancel(&app, &id).await;
         let told = ended(&mut ticket).await;
         let stored = app.store.execution(&id).await.unwrap().unwrap().execution;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -43,6 +44,11 @@ fn build(folder: &Path) {
 
 /// A command of the binary with nothing of this test's own environment, on a database and with these guests.
 pub(crate) fn command(name: &str, url: &str, guests: &[&str]) -> Command {
+    command_with_lease(name, url, guests, LEASE)
+}
+
+/// The same with another time that a worker which is gone keeps its jobs, if the database is on Postgres.
+pub(crate) fn command_with_lease(name: &str, url: &str, guests: &[&str], lease: Duration) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BLOCKYARD_")) {
         command.env_remove(name);
@@ -50,7 +56,7 @@ pub(crate) fn command(name: &str, url: &str, guests: &[&str]) -> Command {
     command.args([name, "--log", "info", "--database", url]);
     if url.starts_with("postgres") {
         command.arg("--master-key-file").arg(key_file());
-        command.arg("--lease-ms").arg(LEASE.as_millis().to_string());
+        command.arg("--lease-ms").arg(lease.as_millis().to_string());
     }
     command.arg("--cache-dir").arg(cache_dir());
     for name in guests {

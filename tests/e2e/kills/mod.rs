@@ -15,9 +15,9 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use crate::server::{Server, Worker, command};
+use crate::server::{Server, Worker, command_with_lease};
 use crate::sse::Follower;
-use crate::support::{graph, postgres};
+use crate::support::{LEASE, graph, postgres};
 use crate::timeline::patiently;
 use counter::Counter;
 
@@ -96,6 +96,7 @@ struct Scene {
     counter: Counter,
     grants: TempDir,
     url: String,
+    lease: Duration,
 }
 
 impl Scene {
@@ -103,11 +104,11 @@ impl Scene {
         let grants = TempDir::new().unwrap();
         let granted = json!({"test.calls": {"http": [{"host": "counter.example"}]}});
         std::fs::write(grants.path().join("grants.json"), granted.to_string()).unwrap();
-        Self { counter: Counter::open().await, grants, url }
+        Self { counter: Counter::open().await, grants, url, lease: LEASE }
     }
 
     fn command(&self, name: &str) -> Command {
-        let mut command = command(name, &self.url, &["calls"]);
+        let mut command = command_with_lease(name, &self.url, &["calls"], self.lease);
         let rewrite = format!("https://counter.example=http://127.0.0.1:{}", self.counter.port);
         command.args(["--http-rewrite", &rewrite, "--http-rate-per-host", "0"]);
         command.arg("--grants").arg(self.grants.path().join("grants.json"));
@@ -290,11 +291,12 @@ async fn workers_on_one_postgres_are_killed_one_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_asked_to_stop_hands_over_without_anyone_waiting_for_its_lease() {
-    let scene = Scene::new(postgres()).await;
+    let mut scene = Scene::new(postgres()).await;
     // Nobody would take over from a dead worker within this test.
+    scene.lease = Duration::from_secs(600);
     let long = |name: &str| {
         let mut command = scene.command(name);
-        command.args(["--lease-ms", "600000", "--shutdown-ms", "50"]);
+        command.args(["--shutdown-ms", "50"]);
         command
     };
     let mut api = long("serve");
