@@ -14,20 +14,33 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use self::sockets::Socket;
-use crate::server::{Server, command};
+use crate::server::{Server, Worker, command};
 use crate::sse::{Follower, Sent};
-use crate::support::graph;
+use crate::support::{config_on_disk, graph, on_postgres};
 use crate::timeline::patiently;
 
 /// Times that a client is cut off during one execution.
 const CUTS: usize = 100;
 
-async fn server(guests: &[&str], flags: &[&str]) -> (Server, TempDir) {
-    let directory = TempDir::new().unwrap();
-    let url = format!("sqlite://{}", directory.path().join("live.db").display());
-    let mut command = command("serve", &url, guests);
-    command.args(flags);
-    (Server::of(command).await, directory)
+/// What a server needs for as long as it runs.
+struct Rest {
+    _directory: TempDir,
+    _worker: Option<Worker>,
+}
+
+/// A server with these guests and flags. On Postgres it does no work itself: its clients hear of what a worker does.
+async fn server(guests: &[&str], flags: &[&str]) -> (Server, Rest) {
+    let (config, directory) = config_on_disk(&[]);
+    let url = &config.database.url;
+    let mut serve = command("serve", url, guests);
+    serve.args(flags);
+    let worker = if on_postgres() {
+        serve.arg("--no-worker");
+        Some(Worker::start(command("worker", url, guests)).await)
+    } else {
+        None
+    };
+    (Server::of(serve).await, Rest { _directory: directory, _worker: worker })
 }
 
 /// Nodes one after the other, each with a pause.
