@@ -35,8 +35,8 @@ fn build(folder: &Path) {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
-    // Together with this test, so that the features of dependencies are the same and nothing else is compiled again.
-    command.args(["build", "--package=blockyard", "--bin=blockyard", "--package=blockyard-tests", "--test=e2e"]);
+    // As the Makefile builds it, so that the features of dependencies are the same and nothing else is compiled again.
+    command.args(["build", "--workspace", "--bin=blockyard"]);
     command.args(["--profile", profile, "--target-dir"]).arg(folder.parent().unwrap());
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "blockyard does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
