@@ -19,9 +19,9 @@ fn main() {
     let (alone, together): (Vec<&String>, Vec<&String>) =
         names.iter().partition(|name| says(&workspace.join("plugins").join(name), "built-alone = true"));
     let package = |name: &&String| format!("--package=blockyard-{name}");
-    let mut folder = build(&workspace, &together.iter().map(package).collect::<Vec<_>>());
+    let mut folder = build(&workspace, "block", &together.iter().map(package).collect::<Vec<_>>());
     for name in &alone {
-        folder = build(&workspace, &[package(name)]);
+        folder = build(&workspace, "block", &[package(name)]);
     }
     let mut list = String::from("[\n");
     for name in &names {

@@ -21,16 +21,16 @@ pub(crate) fn fail(message: &str) -> ! {
     exit(1)
 }
 
-/// Run cargo once more, for the guests: `arguments` say what to build. The folder with the components.
+/// Run cargo once more, for the guests: `arguments` say what to build in which profile. The folder with the components.
 ///
 /// It has a target directory of its own, `<target>/blocks`, which all profiles of the host share.
-pub(crate) fn build(workspace: &Path, arguments: &[String]) -> PathBuf {
+pub(crate) fn build(workspace: &Path, profile: &str, arguments: &[String]) -> PathBuf {
     let out = path_of("OUT_DIR");
     // OUT_DIR is <target>/<profile>/build/<package>/out.
     let target = out.ancestors().nth(4).unwrap_or(&out).join("blocks");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace).args(["build", "--quiet", "--profile", "block", "--target", TARGET]);
+    command.current_dir(workspace).args(["build", "--quiet", "--profile", profile, "--target", TARGET]);
     command.arg("--target-dir").arg(&target).args(arguments);
     // Flags and wrappers for the host are none for the guests.
     for (variable, _) in env::vars_os() {
@@ -41,7 +41,7 @@ pub(crate) fn build(workspace: &Path, arguments: &[String]) -> PathBuf {
         }
     }
     match command.output() {
-        Ok(output) if output.status.success() => target.join(TARGET).join("block"),
+        Ok(output) if output.status.success() => target.join(TARGET).join(profile),
         Ok(output) => {
             let errors = String::from_utf8_lossy(&output.stderr);
             if errors.contains("may not be installed") || errors.contains("can't find crate for `core`") {

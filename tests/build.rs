@@ -11,6 +11,6 @@ fn main() {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let arguments = ["--package=blockyard-guests", "--examples"].map(str::to_owned);
-    let folder = build(&workspace, &arguments).join("examples");
+    let folder = build(&workspace, "guest", &arguments).join("examples");
     println!("cargo::rustc-env=BLOCKYARD_TEST_GUESTS={}", folder.display());
 }

@@ -69,8 +69,9 @@ impl Queue {
         }
         if jobs > 0 || documents > 0 {
             tracing::info!(jobs, documents, "removed what was old");
-            self.give_back().await?;
         }
+        // Also what an earlier round has not come to.
+        self.give_back().await?;
         Ok(jobs)
     }
 

@@ -1,5 +1,6 @@
 //! Claiming jobs, and letting go of them at the end.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use crate::store::{ClaimRequest, Claimed, QueueLimit, StoreError};
 
 /// Jobs claimed at once.
 const CLAIMS: usize = 16;
+/// Longest time between two looks while a delayed job waits for its time.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// First wait after the store failed; it doubles up to [`MAX_STORE_WAIT`].
 pub(super) const STORE_WAIT: Duration = Duration::from_millis(250);
 pub(super) const MAX_STORE_WAIT: Duration = Duration::from_secs(30);
@@ -88,6 +91,8 @@ impl Queue {
                 slots.merge(more);
             }
             let seen = shared.backlog.seen();
+            // From now on: a job that ends during the claim may be what others have to wait for.
+            let freed = shared.freed.notified();
             let wanted = slots.num_permits();
             turn += 1;
             match self.claim(wanted, turn).await {
@@ -103,7 +108,8 @@ impl Queue {
                         if !held_back {
                             shared.backlog.emptied(&seen);
                         }
-                        self.sleep(next_due, held_back).await;
+                        let freed = held_back.then_some(freed);
+                        self.sleep(next_due, freed).await;
                     }
                 }
                 Err(error) => {
@@ -117,18 +123,19 @@ impl Queue {
     }
 
     /// Until somebody tells of a job, the next delayed one is due, or a job that stood in the way has ended.
-    async fn sleep(&self, next_due: Option<i64>, held_back: bool) {
+    async fn sleep(&self, next_due: Option<i64>, freed: Option<impl Future<Output = ()>>) {
         let shared = &self.shared;
         let due = next_due.map(|due| {
             let left = due.saturating_sub(shared.sources.now_ms());
             Duration::from_millis(u64::try_from(left).unwrap_or(0))
         });
         let poll = shared.store.is_shared().then_some(shared.jobs.poll_interval);
-        let longest = due.into_iter().chain(poll).min();
+        // The clock may be set while this waits.
+        let longest = due.map(|due| due.min(LONGEST_SLEEP)).into_iter().chain(poll).min();
         let told = async {
             tokio::select! {
                 () = shared.wake.notified() => {}
-                () = shared.freed.notified(), if held_back => {}
+                () = async { if let Some(freed) = freed { freed.await } else { pending().await } } => {}
             }
         };
         match longest {

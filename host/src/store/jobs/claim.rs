@@ -113,8 +113,8 @@ impl Command for ClaimRequest {
                 Some(at_most) => self.room(transaction, &queue.name, at_most).await?,
                 None => left,
             };
-            claimed.held_back |= room < left;
             self.take_from(transaction, &queue.name, left.min(room), &mut claimed).await?;
+            claimed.held_back |= room < left && waits(transaction, &queue.name).await?;
         }
         Ok(claimed)
     }
@@ -274,6 +274,12 @@ async fn paused(transaction: &mut Transaction<'_>) -> Result<Vec<String>, StoreE
     const PAUSED: &str = "SELECT name FROM queues WHERE paused_at IS NOT NULL";
     let rows = transaction.connection.fetch(PAUSED, []).await?;
     rows.iter().map(|row| Columns::new(row, "queues", &"paused").text(0)).collect()
+}
+
+/// Whether a queue has jobs left.
+async fn waits(transaction: &mut Transaction<'_>, queue: &str) -> Result<bool, StoreError> {
+    const ANY: &str = "SELECT id FROM jobs WHERE status = 'pending' AND queue = $1 LIMIT 1";
+    Ok(transaction.connection.fetch_first(ANY, [queue.into()]).await?.is_some())
 }
 
 /// Let no other process count the jobs of a queue until this transaction ends.

@@ -114,6 +114,11 @@ async fn a_full_queue_gives_no_more(fixture: Fixture) {
     let event = vec![finished("e0", ExecutionStatus::Completed)];
     fixture.put(event).await;
     assert_eq!(claimed(&fixture, request()).await, ["e2"]);
+    for id in ["e1", "e2"] {
+        fixture.put(vec![finished(id, ExecutionStatus::Completed)]).await;
+    }
+    let last = fixture.store.claim_jobs(request()).await.unwrap();
+    assert_eq!((last.jobs.len(), last.held_back), (2, false), "full, and nobody waits");
 }
 
 async fn a_user_with_enough_at_work_gets_no_more(fixture: Fixture) {
