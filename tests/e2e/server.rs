@@ -108,12 +108,25 @@ impl Worker {
     pub(crate) async fn terminate(mut self) {
         terminate(&mut self.child).await;
     }
+
+    /// Let it stand still, as a machine that swaps or sleeps does.
+    pub(crate) fn freeze(&self) {
+        signal(&self.child, "-STOP");
+    }
+
+    /// Let it go on.
+    pub(crate) fn thaw(&self) {
+        signal(&self.child, "-CONT");
+    }
+}
+
+fn signal(child: &Child, signal: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
 }
 
 async fn terminate(child: &mut Child) {
-    let pid = child.id().expect("it runs").to_string();
-    let asked = std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    assert!(asked.success());
+    signal(child, "-TERM");
     assert!(patiently("the end of the process", child.wait()).await.unwrap().success());
 }
 

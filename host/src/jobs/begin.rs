@@ -4,10 +4,12 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::plans::LoadPlanError;
-use super::queue::Queue;
+use super::queue::{Live, Queue};
 use super::run::at_end;
 use super::work::{MAX_STORE_WAIT, STORE_WAIT};
-use crate::domain::{EventKind, Execution, ExecutionError, ExecutionStatus, JobId, JobType, Json, TimelineEntry};
+use crate::domain::{
+    EventKind, Execution, ExecutionError, ExecutionId, ExecutionStatus, JobId, JobType, Json, TimelineEntry,
+};
 use crate::orchestrator::{Ended, Start, merged_variables};
 use crate::store::{ClaimedJob, ExecutionRow, Finished, Parked, Postponed, Record, StoreError, Stored, Urgency};
 
@@ -15,43 +17,53 @@ impl Queue {
     /// Load a claimed job and run it.
     pub(super) fn take(&self, job: ClaimedJob, slot: OwnedSemaphorePermit) {
         let queue = self.clone();
-        let (live, _) = self.register(&job.job_id);
+        let (live, before) = self.register(&job.job_id);
         if job.cancel {
             live.cancel.cancel();
         }
         self.shared.tasks.spawn(async move {
+            // Never two at once: what it still records is gone on from.
+            if let Some(before) = before {
+                before.gone().await;
+            }
             if job.job_type == JobType::Webhook {
                 queue.deliver(&job, &live).await;
-                return queue.let_go(&job.job_id, slot);
+                return queue.let_go(&job.job_id, &live, slot);
             }
             match queue.load(&job).await {
                 Ok(Some((start, execution))) => queue.spawn(start, execution, live, job.flow_id, slot, true),
                 Ok(None) => {
                     queue.job_ended(job.flow_id.as_ref(), &job.job_id);
-                    queue.let_go(&job.job_id, slot);
+                    queue.let_go(&job.job_id, &live, slot);
                 }
                 Err(error) => {
                     tracing::error!(job_id = %job.job_id, %error, "a job cannot be loaded");
-                    queue.put_off(&job, &error).await;
-                    queue.let_go(&job.job_id, slot);
+                    // Nothing of this attempt stands in the way of the next.
+                    queue.shared.store.forget_failure(&ExecutionId::from(&job.job_id));
+                    queue.put_off(&job, &error, &live).await;
+                    queue.let_go(&job.job_id, &live, slot);
                 }
             }
         });
     }
 
-    fn let_go(&self, job_id: &JobId, slot: OwnedSemaphorePermit) {
-        drop(self.remove(job_id));
+    fn let_go(&self, job_id: &JobId, live: &Live, slot: OwnedSemaphorePermit) {
+        self.remove(job_id, live);
         drop(slot);
         self.shared.freed.notify_waiters();
     }
 
     /// Try a job again later that failed through no fault of its own, or park it after its last attempt.
-    async fn put_off(&self, job: &ClaimedJob, error: &StoreError) {
-        let shared = &self.shared;
+    async fn put_off(&self, job: &ClaimedJob, error: &StoreError, live: &Live) {
         let mut wait = STORE_WAIT;
         loop {
             let done = if job.attempts >= job.max_attempts {
-                self.park(job, error).await
+                let message = format!("given up after {} attempts: {error}", job.attempts);
+                let done = self.park(&job.job_id, message).await;
+                if done.is_ok() {
+                    self.job_ended(job.flow_id.as_ref(), &job.job_id);
+                }
+                done
             } else {
                 self.postpone(job, error).await
             };
@@ -59,17 +71,29 @@ impl Queue {
             tracing::error!(job_id = %job.job_id, %error, "a job cannot be put off");
             tokio::select! {
                 // It is released with all others, or taken over when its lease ends.
-                () = shared.hand_over.cancelled() => return,
+                () = live.hand_over.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
             wait = (wait * 2).min(MAX_STORE_WAIT);
         }
     }
 
-    async fn park(&self, job: &ClaimedJob, error: &StoreError) -> Result<(), StoreError> {
+    /// Park a job whose records cannot be read, for as long as the store does not take it.
+    pub(super) async fn give_up(&self, job_id: &JobId, message: String, live: &Live) {
+        let mut wait = STORE_WAIT;
+        while let Err(error) = self.park(job_id, message.clone()).await {
+            tracing::error!(%job_id, %error, "a job cannot be given up");
+            tokio::select! {
+                () = live.hand_over.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = (wait * 2).min(MAX_STORE_WAIT);
+        }
+    }
+
+    async fn park(&self, job_id: &JobId, message: String) -> Result<(), StoreError> {
         let shared = &self.shared;
         let now = shared.sources.now_ms();
-        let message = format!("given up after {} attempts: {error}", job.attempts);
         let error = ExecutionError {
             code: "attempts-exhausted".to_owned(),
             message: message.clone(),
@@ -85,10 +109,8 @@ impl Queue {
             progress: 0.0,
             data: Some(serde_json::json!({"error": error}).into()),
         };
-        let parked = Parked { job_id: job.job_id.clone(), owner: shared.owner.clone(), now, error, entry };
-        shared.store.park_job(parked).await?;
-        self.job_ended(job.flow_id.as_ref(), &job.job_id);
-        Ok(())
+        let parked = Parked { job_id: job_id.clone(), owner: shared.owner.clone(), now, error, entry };
+        shared.store.park_job(parked).await.map(drop)
     }
 
     async fn postpone(&self, job: &ClaimedJob, error: &StoreError) -> Result<(), StoreError> {
@@ -180,7 +202,7 @@ impl Queue {
         };
         let event = Record::Event { execution_id: execution_id.clone(), entry };
         shared.store.write(vec![event, Record::Finished(Box::new(finished))], Urgency::Now).await?;
-        if let Some(live) = self.remove(&JobId::from(&execution_id)) {
+        if let Some(live) = self.live(&JobId::from(&execution_id)) {
             let (output, progress) = (Json::null(), row.execution.progress);
             let ended = Ended::Terminal { status: ExecutionStatus::Failed, output, error: Some(error), progress, at };
             live.end(at_end(row.execution, ended));

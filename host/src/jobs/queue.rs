@@ -14,7 +14,7 @@ use super::flows::Flows;
 use super::plans::{LoadPlanError, PlanError, Plans};
 use super::webhooks::Pump;
 use crate::config::{ExecutionConfig, JobsConfig};
-use crate::domain::{EventKind, Execution, ExecutionId, JobId, JobStatus, Json, Sources, TimelineEntry};
+use crate::domain::{Execution, ExecutionId, JobId, JobStatus, Json, Sources};
 use crate::events::Hub;
 use crate::orchestrator::{Orchestrator, Plan, Stops};
 use crate::store::{CancelOutcome, ExecutionRow, Store, StoreError};
@@ -22,7 +22,7 @@ use crate::store::{CancelOutcome, ExecutionRow, Store, StoreError};
 /// How often, and after which time, a job that was claimed is looked for among those at work.
 const CLAIM_LOOKS: u32 = 100;
 const CLAIM_WAIT: Duration = Duration::from_millis(10);
-/// Longest that a request to cancel waits for another process to carry it out.
+/// Longest that a request to cancel waits for whoever has to carry it out.
 const CANCEL_WAIT: Duration = Duration::from_secs(10);
 
 /// Where jobs are handed in. Cloning is cheap.
@@ -63,6 +63,8 @@ pub struct Live {
     pub(super) cancel: CancellationToken,
     /// Another process has it, or will have it.
     pub(super) hand_over: CancellationToken,
+    /// This process works on it no more.
+    gone: CancellationToken,
     done: watch::Sender<Option<Arc<Execution>>>,
 }
 
@@ -157,7 +159,7 @@ impl Queue {
         shared.store.barrier(&job_id.into()).await?;
         for _ in 0..CLAIM_LOOKS {
             let now = shared.sources.now_ms();
-            match shared.store.request_cancel(job_id, now, never_began(now)).await? {
+            match shared.store.request_cancel(job_id, now).await? {
                 CancelOutcome::NotFound => return Ok(Cancelled::NotFound),
                 CancelOutcome::AlreadyEnded(status) => return Ok(Cancelled::AlreadyEnded(status)),
                 CancelOutcome::Cancelled { flow_id } => {
@@ -170,7 +172,8 @@ impl Queue {
                 live.cancel.cancel();
                 let mut done = live.done.subscribe();
                 drop(live);
-                let _ = done.wait_for(Option::is_some).await;
+                // It ends as soon as the store takes its end.
+                let _ = tokio::time::timeout(CANCEL_WAIT, done.wait_for(Option::is_some)).await;
                 return Ok(Cancelled::Accepted);
             }
             if shared.store.is_shared() {
@@ -201,16 +204,20 @@ impl Queue {
         None
     }
 
-    /// Take note of a job that this process works on from now on.
-    pub(super) fn register(&self, id: &JobId) -> (Live, watch::Receiver<Option<Arc<Execution>>>) {
+    /// Take note of a job that this process works on from now on. If it has worked on it until now, since it has lost the
+    /// job and claimed it again, that work is told to stop.
+    pub(super) fn register(&self, id: &JobId) -> (Live, Option<Live>) {
         let live = Live {
             cancel: CancellationToken::new(),
             hand_over: self.shared.hand_over.child_token(),
+            gone: CancellationToken::new(),
             done: watch::Sender::new(None),
         };
-        let done = live.done.subscribe();
-        self.known().insert(id.clone(), live.clone());
-        (live, done)
+        let before = self.known().insert(id.clone(), live.clone());
+        if let Some(before) = &before {
+            before.hand_over.cancel();
+        }
+        (live, before)
     }
 
     pub(super) fn live(&self, id: &JobId) -> Option<Live> {
@@ -222,8 +229,14 @@ impl Queue {
         self.known().keys().cloned().collect()
     }
 
-    pub(super) fn remove(&self, id: &JobId) -> Option<Live> {
-        self.known().remove(id)
+    /// Note that this process works on a job no more.
+    pub(super) fn remove(&self, id: &JobId, live: &Live) {
+        let mut known = self.known();
+        if known.get(id).is_some_and(|found| found.done.same_channel(&live.done)) {
+            known.remove(id);
+        }
+        drop(known);
+        live.gone.cancel();
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Live>> {
@@ -237,20 +250,18 @@ impl Live {
         Stops { cancel: self.cancel.clone(), hand_over: self.hand_over.clone() }
     }
 
+    /// Who waits for the end.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<Execution>>> {
+        self.done.subscribe()
+    }
+
+    /// Until this process works on it no more.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
     /// Tell those who wait.
     pub(super) fn end(&self, execution: Execution) {
         self.done.send_replace(Some(Arc::new(execution)));
-    }
-}
-
-pub(super) fn never_began(now: i64) -> TimelineEntry {
-    TimelineEntry {
-        seq: 0,
-        timestamp: now,
-        event: EventKind::ExecutionCancelled,
-        node_id: None,
-        message: "execution cancelled while nobody worked on it".to_owned(),
-        progress: 0.0,
-        data: None,
     }
 }

@@ -33,7 +33,7 @@ impl Queue {
         let id = start.execution_id.clone();
         // However this ends: nobody waits for an execution that nobody runs.
         let job_id = JobId::from(&id);
-        let _known = Known { queue: self, id: &job_id };
+        let _known = Known { queue: self, id: &job_id, live };
         let stops = live.stops();
         let mut wait = STORE_WAIT;
         loop {
@@ -60,10 +60,19 @@ impl Queue {
                     shared.store.forget_failure(&id);
                     break;
                 }
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(execution_id = %id, %error, "an execution cannot go on");
+                    shared.store.forget_failure(&id);
+                    self.give_up(&job_id, format!("its records cannot be read: {error}"), live).await;
+                    break;
+                }
                 Err(error) => {
                     tracing::error!(execution_id = %id, %error, "an execution cannot be recorded, trying again");
                     tokio::select! {
-                        () = live.hand_over.cancelled() => break,
+                        () = live.hand_over.cancelled() => {
+                            shared.store.forget_failure(&id);
+                            break;
+                        }
                         () = tokio::time::sleep(wait) => {}
                     }
                     wait = (wait * 2).min(MAX_STORE_WAIT);
@@ -83,11 +92,12 @@ impl Queue {
 struct Known<'a> {
     queue: &'a Queue,
     id: &'a JobId,
+    live: &'a Live,
 }
 
 impl Drop for Known<'_> {
     fn drop(&mut self) {
-        drop(self.queue.remove(self.id));
+        self.queue.remove(self.id, self.live);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::queue::{Live, Queue, Shared};
+use super::queue::{Queue, Shared};
 use super::webhooks::{self, PreparedWebhook};
 use crate::config::WORKFLOW_QUEUE;
 use crate::domain::{
@@ -184,12 +184,7 @@ impl Queue {
         let execution = new_execution(&submission);
         match shared.store.write_once(key, id.as_str(), records(submission, submit.job.webhook.as_ref())).await? {
             Once::Reused => Ok(Submitted::Reused),
-            Once::Known(id) => {
-                let row = shared.store.job(&id.as_str().into()).await?;
-                let status = row.map_or(JobStatus::Completed, |row| row.summary.status);
-                // Its secret was shown the first time.
-                Ok(Submitted::Known(self.ticket(id.into(), status, &JobOptions::default())))
-            }
+            Once::Known(id) => Ok(Submitted::Known(self.earlier(id.into()).await?)),
             Once::Done(()) => {
                 let mut ticket = self.ticket(id, status, &submit.job);
                 match slot {
@@ -199,6 +194,17 @@ impl Queue {
                 Ok(Submitted::New(ticket))
             }
         }
+    }
+
+    /// A job that was handed in before, with a key.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn earlier(&self, id: ExecutionId) -> Result<Ticket, StoreError> {
+        let row = self.shared.store.job(&(&id).into()).await?;
+        let status = row.map_or(JobStatus::Completed, |row| row.summary.status);
+        // Its secret was shown the first time.
+        Ok(self.ticket(id, status, &JobOptions::default()))
     }
 
     /// The records that make a job with its execution, for a transaction that makes more than that. The caller wakes the
@@ -263,7 +269,8 @@ impl Queue {
         execution: Execution,
         slot: OwnedSemaphorePermit,
     ) -> watch::Receiver<Option<Arc<Execution>>> {
-        let (live, done): (Live, _) = self.register(&execution.job_id);
+        let (live, _) = self.register(&execution.job_id);
+        let done = live.watch();
         let variables = merged_variables(&submit.plan.workflow.variables, &submit.variables);
         let start = Start {
             execution_id: execution.execution_id.clone(),

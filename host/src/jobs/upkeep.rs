@@ -64,8 +64,7 @@ impl Queue {
         if held.is_empty() {
             return;
         }
-        let until = shared.sources.now_ms().saturating_add(self.lease_ms());
-        match shared.store.renew_leases(&shared.owner, held, until).await {
+        match shared.store.renew_leases(&shared.owner, held, self.lease_ms(), &shared.sources).await {
             Ok(renewed) => {
                 for live in renewed.lost.iter().filter_map(|id| self.live(id)) {
                     live.hand_over.cancel();
@@ -80,7 +79,8 @@ impl Queue {
 
     async fn take_over(&self) {
         let shared = &self.shared;
-        match shared.store.take_over(shared.sources.now_ms(), false).await {
+        // What is at work here is not gone, however late its lease was renewed.
+        match shared.store.take_over(shared.sources.now_ms(), false, self.held()).await {
             Ok(0) => {}
             Ok(jobs) => {
                 tracing::warn!(jobs, "took over jobs of a worker that is gone");

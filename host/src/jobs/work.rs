@@ -9,6 +9,8 @@ use crate::store::{ClaimRequest, Claimed, QueueLimit, StoreError};
 
 /// Jobs claimed at once.
 const CLAIMS: usize = 16;
+/// Time between two looks at the slots while the process stops.
+const SLOT_LOOK: Duration = Duration::from_millis(50);
 /// Longest time between two looks while a delayed job waits for its time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// First wait after the store failed; it doubles up to [`MAX_STORE_WAIT`].
@@ -25,7 +27,7 @@ impl Queue {
         let shared = &self.shared;
         // With a database of its own nobody else can be at work.
         let alone = !shared.store.is_shared();
-        let recovered = shared.store.take_over(shared.sources.now_ms(), alone).await?;
+        let recovered = shared.store.take_over(shared.sources.now_ms(), alone, Vec::new()).await?;
         if recovered > 0 {
             tracing::info!(jobs = recovered, "going on with jobs that were cut off");
         }
@@ -64,7 +66,8 @@ impl Queue {
                 if shared.slots.available_permits() >= shared.config.execution_concurrency.max(1) {
                     return;
                 }
-                freed.await;
+                // The claim that is under way gives its slots back without a word.
+                let _ = tokio::time::timeout(SLOT_LOOK, freed).await;
             }
         };
         if tokio::time::timeout(shared.config.shutdown_grace, idle).await.is_err() {

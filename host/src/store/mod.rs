@@ -67,7 +67,7 @@ pub use records::{
     CallRow, Claim, Finished, FlowPlace, ItemRow, NewFlow, NodeRow, Record, Submission, Suspension, Urgency, Written,
 };
 pub use retention::Removed;
-pub use schedules::{FireSchedule, Fired, Firing, ScheduleFilter};
+pub use schedules::{DueCursor, DueSchedules, FireSchedule, Fired, Firing, ScheduleFilter};
 pub use secrets::{PutSecret, Resealed, SealedSecret};
 pub use triggers::{Trigger, TriggerFilter};
 pub use webhooks::{

@@ -201,8 +201,8 @@ async fn submit(server: &Server, executions: usize) -> Vec<String> {
     ids.buffered(16).collect().await
 }
 
-/// Everything is as if nobody had been killed.
-async fn judge(title: &str, server: &Server, scene: &Scene, ids: &[String], log: &Log, kills: usize, since: Instant) {
+/// What is wrong with the executions.
+async fn wrong(server: &Server, ids: &[String], log: &Log) -> Vec<String> {
     let mut wrong = Vec::new();
     for (n, id) in ids.iter().enumerate() {
         let execution = server.execution(id).await;
@@ -217,6 +217,12 @@ async fn judge(title: &str, server: &Server, scene: &Scene, ids: &[String], log:
             wrong.push(format!("{id}: followed up to {} of {}", log.last_seq[id], entries.len()));
         }
     }
+    wrong
+}
+
+/// Everything is as if nobody had been killed.
+async fn judge(title: &str, server: &Server, scene: &Scene, ids: &[String], log: &Log, kills: usize, since: Instant) {
+    let wrong = wrong(server, ids, log).await;
     let seen = scene.counter.seen();
     let calls: usize = seen.calls.values().sum();
     println!(
@@ -287,6 +293,38 @@ async fn workers_on_one_postgres_are_killed_one_at_a_time() {
     }
     log.until(&mut events, usize::MAX / 2, size.executions).await;
     judge("three workers on Postgres", &server, &scene, &ids, &log, size.kills, since).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stood_still_records_nothing_of_what_others_took_over() {
+    const EXECUTIONS: usize = 30;
+    let scene = Scene::new(postgres()).await;
+    let mut api = scene.command("serve");
+    api.arg("--no-worker");
+    let server = Server::of(api).await;
+    let frozen = Worker::start(scene.command("worker")).await;
+    let (_moved, mut events) = scene.follow(&server);
+    let ids = submit(&server, EXECUTIONS).await;
+    let mut log = Log::default();
+    // It has claimed them, and is somewhere in their midst.
+    log.until(&mut events, 100, EXECUTIONS).await;
+    frozen.freeze();
+    let other = Worker::start(scene.command("worker")).await;
+    log.until(&mut events, usize::MAX / 2, EXECUTIONS).await;
+    assert!(wrong(&server, &ids, &log).await.is_empty());
+    frozen.thaw();
+    // What it takes up now it does rightly, and by itself.
+    other.terminate().await;
+    let more = submit(&server, EXECUTIONS).await;
+    log.until(&mut events, usize::MAX / 2, 2 * EXECUTIONS).await;
+    frozen.terminate().await;
+    for ids in [&ids, &more] {
+        let wrong = wrong(&server, ids, &log).await;
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+    assert!(log.problems.is_empty(), "{:#?}", log.problems);
+    let seen = scene.counter.seen();
+    assert!(seen.keys.values().all(|keys| keys.len() == 1), "an attempt that is repeated has the same key");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,6 @@ pub use submit::{FlowError, FlowNode, FlowSubmit, FlowSubmitted};
 
 use super::Queue;
 use super::handlers::result;
-use super::queue::never_began;
 use crate::domain::{FlowId, JobId};
 use crate::store::StoreError;
 
@@ -150,7 +149,7 @@ impl Queue {
     pub async fn cancel_flow(&self, flow_id: &FlowId) -> Result<FlowCancelled, StoreError> {
         let shared = &self.shared;
         let now = shared.sources.now_ms();
-        let Some(found) = shared.store.cancel_flow(flow_id, now, never_began(now)).await? else {
+        let Some(found) = shared.store.cancel_flow(flow_id, now).await? else {
             return Ok(FlowCancelled::NotFound);
         };
         let mut ends = stream::iter(found.running.clone())

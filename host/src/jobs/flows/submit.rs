@@ -36,7 +36,7 @@ pub struct FlowNode {
     /// Higher goes first.
     pub priority: i64,
     /// How long it waits at least from now on, in milliseconds.
-    pub delay_ms: u32,
+    pub delay_ms: i64,
     /// How often it may be begun; the configured number if absent.
     pub max_attempts: Option<u32>,
     /// Whether its failure is that of its parent.
@@ -182,8 +182,7 @@ impl Queue {
             options.queue.clone_from(queue);
         }
         options.priority = node.priority;
-        options.run_at =
-            (node.delay_ms > 0).then(|| self.shared.sources.now_ms().saturating_add(i64::from(node.delay_ms)));
+        options.run_at = (node.delay_ms > 0).then(|| self.shared.sources.now_ms().saturating_add(node.delay_ms));
         options.max_attempts = node.max_attempts;
         if let Some(payload) = &mut options.payload {
             *payload = with_member(payload, "flowId", &Json::encode(flow_id));

@@ -1,5 +1,7 @@
 //! What processes on one Postgres tell one another.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
@@ -32,28 +34,38 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Notices as they come.
 #[derive(Debug)]
-pub struct Notices(mpsc::Receiver<Notice>);
+pub struct Notices {
+    waiting: mpsc::Receiver<Notice>,
+    #[cfg(test)]
+    missed: Arc<AtomicBool>,
+}
 
 impl Notices {
     /// The next one; `None` once the store is closed. May be dropped while it waits without losing one.
     pub async fn next(&mut self) -> Option<Notice> {
-        self.0.recv().await
+        self.waiting.recv().await
     }
 
-    /// Whether there is no room for more.
+    /// Whether there was no room for one, of which nobody was told yet.
     #[cfg(test)]
-    pub(crate) fn is_full(&self) -> bool {
-        self.0.len() == self.0.max_capacity()
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
     }
 }
 
 /// Listen from now on: what is committed after this returns is told.
 pub(super) async fn listen(readers: &Readers) -> Result<Notices, StoreError> {
     let listener = connect(readers).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let task = Task { readers: readers.clone(), sender, missed: false };
+    let (sender, waiting) = mpsc::channel(WAITING);
+    let missed = Arc::new(AtomicBool::new(false));
+    let notices = Notices {
+        waiting,
+        #[cfg(test)]
+        missed: Arc::clone(&missed),
+    };
+    let task = Task { readers: readers.clone(), sender, missed };
     tokio::spawn(task.run(listener));
-    Ok(Notices(receiver))
+    Ok(notices)
 }
 
 async fn connect(readers: &Readers) -> Result<PgListener, sqlx::Error> {
@@ -74,7 +86,7 @@ struct Task {
     readers: Readers,
     sender: mpsc::Sender<Notice>,
     /// Whether there was no room for a notice.
-    missed: bool,
+    missed: Arc<AtomicBool>,
 }
 
 impl Task {
@@ -89,7 +101,7 @@ impl Task {
                 loop {
                     self.pass_on(&mut listener).await;
                     listener = self.connect_again().await;
-                    self.missed = true;
+                    self.missed.store(true, Ordering::Relaxed);
                 }
             } => {}
         }
@@ -100,10 +112,10 @@ impl Task {
         loop {
             let received = tokio::select! {
                 received = timeout(QUIET, listener.try_recv()) => received,
-                permit = self.sender.reserve(), if self.missed => {
+                permit = self.sender.reserve(), if self.has_missed() => {
                     let Ok(permit) = permit else { return };
                     permit.send(Notice::Lost);
-                    self.missed = false;
+                    self.missed.store(false, Ordering::Relaxed);
                     continue;
                 }
             };
@@ -127,9 +139,13 @@ impl Task {
 
     fn send(&mut self, notice: Notice) {
         // What was missed already includes it.
-        if !self.missed && matches!(self.sender.try_send(notice), Err(TrySendError::Full(_))) {
-            self.missed = true;
+        if !self.has_missed() && matches!(self.sender.try_send(notice), Err(TrySendError::Full(_))) {
+            self.missed.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn has_missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
     }
 
     async fn connect_again(&self) -> PgListener {

@@ -2,14 +2,14 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::{ExecutionId, ExecutionStatus, FlowId, JobId, JobStatus, TimelineEntry};
+use crate::domain::{ExecutionId, FlowId, JobId, JobStatus};
 
 use super::super::Store;
 use super::super::batch::Transaction;
 use super::super::columns::Columns;
 use super::super::command::Command;
 use super::super::error::StoreError;
-use super::super::jobs::end_execution;
+use super::super::jobs::{cancelled, end_job};
 use super::super::notice::Notice;
 use super::super::reads::key;
 
@@ -24,18 +24,13 @@ pub struct FlowCancel {
 
 impl Store {
     /// Cancel all jobs of a flow that have not ended, at once, so that none that waits for another is let go on or fails
-    /// with it. `entry` ends the timelines of those that nobody works on, as with `Store::request_cancel`. `None` if there
-    /// is no such flow. The flow has to be advanced afterwards.
+    /// with it. Those that nobody works on end now, as with `Store::request_cancel`. `None` if there is no such flow. The flow
+    /// has to be advanced afterwards.
     ///
     /// # Errors
     /// If the database fails or holds nonsense.
-    pub async fn cancel_flow(
-        &self,
-        id: &FlowId,
-        now: i64,
-        entry: TimelineEntry,
-    ) -> Result<Option<FlowCancel>, StoreError> {
-        self.ask(CancelFlow { id: id.clone(), now, entry }).await
+    pub async fn cancel_flow(&self, id: &FlowId, now: i64) -> Result<Option<FlowCancel>, StoreError> {
+        self.ask(CancelFlow { id: id.clone(), now }).await
     }
 }
 
@@ -43,7 +38,6 @@ impl Store {
 struct CancelFlow {
     id: FlowId,
     now: i64,
-    entry: TimelineEntry,
 }
 
 impl Command for CancelFlow {
@@ -53,7 +47,6 @@ impl Command for CancelFlow {
         const FLOW: &str = "SELECT id FROM flows WHERE id = $1";
         const OPEN: &str = "SELECT id, status FROM jobs WHERE flow_id = $1 AND ended_at IS NULL ORDER BY id";
         const MARK: &str = "UPDATE jobs SET cancel_at = COALESCE(cancel_at, $2) WHERE id = $1";
-        const END: &str = "UPDATE jobs SET status = 'cancelled', ended_at = $2, updated_at = $2 WHERE id = $1";
         let connection = &mut transaction.connection;
         let lock = connection.for_update();
         let id = || [self.id.as_str().into()];
@@ -67,17 +60,13 @@ impl Command for CancelFlow {
             let columns = Columns::new(row, "jobs", &key);
             let (job_id, status): (JobId, _) = (columns.id(0)?, columns.name(1, JobStatus::from_name)?);
             let execution_id = ExecutionId::from(&job_id);
-            let args = [job_id.as_str().into(), self.now.into()];
             if status == JobStatus::Processing {
-                transaction.connection.execute(MARK, args).await?;
+                transaction.connection.execute(MARK, [job_id.as_str().into(), self.now.into()]).await?;
                 transaction.tell(Notice::Cancel(execution_id));
                 found.running.push(job_id);
                 continue;
             }
-            transaction.connection.execute(END, args).await?;
-            let entry = self.entry.clone();
-            let status = ExecutionStatus::Cancelled;
-            end_execution(transaction, &execution_id, status, None, self.now, entry).await?;
+            end_job(transaction, &job_id, Some(&execution_id), self.now, cancelled(self.now)).await?;
             found.cancelled.push(job_id);
         }
         Ok(Some(found))

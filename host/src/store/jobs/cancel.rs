@@ -1,6 +1,6 @@
 //! Cancelling.
 
-use crate::domain::{ExecutionId, ExecutionStatus, FlowId, JobId, JobStatus, TimelineEntry, Topic};
+use crate::domain::{EventKind, ExecutionId, ExecutionStatus, FlowId, JobId, JobStatus, TimelineEntry, Topic};
 
 use super::super::Store;
 use super::super::batch::Transaction;
@@ -26,18 +26,13 @@ pub enum CancelOutcome {
 }
 
 impl Store {
-    /// Cancel a job with its execution. If nobody works on it, `entry` ends the timeline: it is numbered on from the last,
-    /// whatever `seq` it came with, and nodes that were under way become `cancelled`.
+    /// Cancel a job with its execution. If nobody works on it, it ends now, and nodes that were under way become
+    /// `cancelled`.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn request_cancel(
-        &self,
-        job_id: &JobId,
-        now: i64,
-        entry: TimelineEntry,
-    ) -> Result<CancelOutcome, StoreError> {
-        self.ask(RequestCancel { job_id: job_id.clone(), now, entry }).await
+    pub async fn request_cancel(&self, job_id: &JobId, now: i64) -> Result<CancelOutcome, StoreError> {
+        self.ask(RequestCancel { job_id: job_id.clone(), now }).await
     }
 }
 
@@ -45,7 +40,6 @@ impl Store {
 struct RequestCancel {
     job_id: JobId,
     now: i64,
-    entry: TimelineEntry,
 }
 
 impl Command for RequestCancel {
@@ -69,27 +63,40 @@ impl Command for RequestCancel {
             }
             status if status.is_terminal() => Ok(CancelOutcome::AlreadyEnded(status)),
             _ => {
-                self.end(transaction, execution_id.as_ref()).await?;
+                let entry = cancelled(self.now);
+                end_job(transaction, &self.job_id, execution_id.as_ref(), self.now, entry).await?;
                 Ok(CancelOutcome::Cancelled { flow_id: columns.opt_text(2)?.map(Into::into) })
             }
         }
     }
 }
 
-impl RequestCancel {
-    async fn end(
-        &self,
-        transaction: &mut Transaction<'_>,
-        execution_id: Option<&ExecutionId>,
-    ) -> Result<(), StoreError> {
-        const JOB: &str = "UPDATE jobs SET status = 'cancelled', ended_at = $2, updated_at = $2 WHERE id = $1";
-        transaction.connection.execute(JOB, [self.job_id.as_str().into(), self.now.into()]).await?;
-        match execution_id {
-            Some(id) => {
-                end_execution(transaction, id, ExecutionStatus::Cancelled, None, self.now, self.entry.clone()).await
-            }
-            None => Ok(()),
-        }
+/// End a job that nobody works on, with its execution if it has one.
+pub(crate) async fn end_job(
+    transaction: &mut Transaction<'_>,
+    job_id: &JobId,
+    execution_id: Option<&ExecutionId>,
+    now: i64,
+    entry: TimelineEntry,
+) -> Result<(), StoreError> {
+    const JOB: &str = "UPDATE jobs SET status = 'cancelled', ended_at = $2, updated_at = $2 WHERE id = $1";
+    transaction.connection.execute(JOB, [job_id.as_str().into(), now.into()]).await?;
+    match execution_id {
+        Some(id) => end_execution(transaction, id, ExecutionStatus::Cancelled, None, now, entry).await,
+        None => Ok(()),
+    }
+}
+
+/// The last entry of an execution that is cancelled while nobody works on it.
+pub(crate) fn cancelled(now: i64) -> TimelineEntry {
+    TimelineEntry {
+        seq: 0,
+        timestamp: now,
+        event: EventKind::ExecutionCancelled,
+        node_id: None,
+        message: "execution cancelled while nobody worked on it".to_owned(),
+        progress: 0.0,
+        data: None,
     }
 }
 

@@ -83,14 +83,15 @@ impl Store {
     }
 }
 
-/// The best jobs of a queue.
+/// The best jobs of a queue, of the types that this version knows: another process may be of a later one.
 pub(crate) const TO_CLAIM: &str = "SELECT id, type, execution_id, flow_id, user_id, attempts, max_attempts, \
      takeovers, cancel_at FROM jobs WHERE status = 'pending' AND queue = $1 \
-     ORDER BY priority DESC, created_at, id LIMIT $2";
+     AND type IN ('WORKFLOW', 'SEARCH', 'UPLOAD_TO_META', 'BLOCK', 'WEBHOOK') ORDER BY priority DESC, created_at, id LIMIT $2";
 
 /// The same without those of users who have enough at work.
 const TO_CLAIM_BY_USER: &str = "SELECT id, type, execution_id, flow_id, user_id, attempts, max_attempts, \
-     takeovers, cancel_at FROM jobs WHERE status = 'pending' AND queue = $1 AND user_id NOT IN \
+     takeovers, cancel_at FROM jobs WHERE status = 'pending' AND queue = $1 \
+     AND type IN ('WORKFLOW', 'SEARCH', 'UPLOAD_TO_META', 'BLOCK', 'WEBHOOK') AND user_id NOT IN \
      (SELECT user_id FROM jobs WHERE status = 'processing' GROUP BY user_id HAVING COUNT(*) >= $3) \
      ORDER BY priority DESC, created_at, id LIMIT $2";
 
@@ -201,7 +202,9 @@ impl ClaimRequest {
                 connection.fetch(sql, [queue.into(), limit.into(), at_most.into()]).await?
             }
         };
-        rows.iter().map(claimed_job).collect()
+        // One that cannot be read stays, and keeps nobody from the others.
+        let unreadable = |error: &StoreError| tracing::error!(%error, queue, "a job cannot be claimed");
+        Ok(rows.iter().filter_map(|row| claimed_job(row).inspect_err(unreadable).ok()).collect())
     }
 
     /// Of the jobs found, those that keep every user within the limit.

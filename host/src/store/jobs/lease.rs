@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::AssertSqlSafe;
 
-use crate::domain::{ExecutionId, JobId};
+use crate::domain::{ExecutionId, JobId, Sources};
 
 use super::super::Store;
 use super::super::batch::{Transaction, Write};
@@ -26,22 +26,28 @@ pub struct Renewed {
 }
 
 impl Store {
-    /// Keep jobs that `owner` holds until `lease_until` (Unix milliseconds).
+    /// Keep jobs that `owner` holds for `lease_ms` from the moment that the database is told, by `clock`.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn renew_leases(&self, owner: &str, jobs: Vec<JobId>, lease_until: i64) -> Result<Renewed, StoreError> {
-        self.ask(RenewLeases { owner: owner.to_owned(), jobs, lease_until }).await
+    pub async fn renew_leases(
+        &self,
+        owner: &str,
+        jobs: Vec<JobId>,
+        lease_ms: i64,
+        clock: &Sources,
+    ) -> Result<Renewed, StoreError> {
+        self.ask(RenewLeases { owner: owner.to_owned(), jobs, lease_ms, clock: clock.clone() }).await
     }
 
-    /// Put jobs back whose worker is gone: those whose lease has ended before `now`. With `all`, every job that is held,
-    /// since no other process can be there. Each counts as a takeover, from 1 again if a node has ended since the last,
-    /// and not as an attempt. How many there were.
+    /// Put jobs back whose worker is gone: those whose lease has ended before `now`, but for those in `except`. With `all`,
+    /// every job that is held, since no other process can be there. Each counts as a takeover, from 1 again if a node has
+    /// ended since the last, and not as an attempt. How many there were.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn take_over(&self, now: i64, all: bool) -> Result<u64, StoreError> {
-        self.ask(TakeOver { now, all }).await
+    pub async fn take_over(&self, now: i64, all: bool, except: Vec<JobId>) -> Result<u64, StoreError> {
+        self.ask(TakeOver { now, all, except }).await
     }
 
     /// Put all jobs back that `owner` holds and does not go on with, at once and without counting it as an attempt or a
@@ -58,7 +64,8 @@ impl Store {
 struct RenewLeases {
     owner: String,
     jobs: Vec<JobId>,
-    lease_until: i64,
+    lease_ms: i64,
+    clock: Sources,
 }
 
 impl Command for RenewLeases {
@@ -66,6 +73,7 @@ impl Command for RenewLeases {
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Renewed, StoreError> {
         let mut renewed = Renewed::default();
+        let until = self.clock.now_ms().saturating_add(self.lease_ms);
         let mut rest = self.jobs.as_slice();
         for size in chunks(self.jobs.len()) {
             let (chunk, after) = rest.split_at(size);
@@ -75,7 +83,7 @@ impl Command for RenewLeases {
                  RETURNING id, cancel_at",
                 list(3, size)
             );
-            let args = [Arg::from(self.owner.as_str()), self.lease_until.into()];
+            let args = [Arg::from(self.owner.as_str()), until.into()];
             let ids = chunk.iter().map(|id| Arg::from(id.as_str()));
             let rows = transaction.connection.fetch(AssertSqlSafe(sql), args.into_iter().chain(ids)).await?;
             let mut held = HashSet::with_capacity(rows.len());
@@ -97,6 +105,7 @@ impl Command for RenewLeases {
 struct TakeOver {
     now: i64,
     all: bool,
+    except: Vec<JobId>,
 }
 
 /// Jobs whose lease has ended.
@@ -116,9 +125,17 @@ impl Command for TakeOver {
         let connection = &mut transaction.connection;
         let sql = match self.all {
             true => SET.to_owned(),
-            false => format!("{SET} AND id IN ({EXPIRED}{})", connection.skip_locked()),
+            false => {
+                let others = match self.except.len() {
+                    0 => String::new(),
+                    count => format!(" AND id NOT IN {}", list(2, count)),
+                };
+                format!("{SET} AND id IN ({EXPIRED}{others}{})", connection.skip_locked())
+            }
         };
-        let count = connection.execute(AssertSqlSafe(sql), [self.now.into()]).await?;
+        let except = self.except.iter().filter(|_| !self.all).map(|id| Arg::from(id.as_str()));
+        let args = std::iter::once(Arg::from(self.now)).chain(except);
+        let count = connection.execute(AssertSqlSafe(sql), args).await?;
         if count > 0 {
             transaction.tell(Notice::Jobs);
         }

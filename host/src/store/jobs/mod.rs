@@ -9,7 +9,7 @@ mod reads;
 mod stats;
 
 pub use cancel::CancelOutcome;
-pub(crate) use cancel::end_execution;
+pub(crate) use cancel::{cancelled, end_execution, end_job};
 #[cfg(test)]
 pub(crate) use claim::TO_CLAIM;
 pub use claim::{ClaimRequest, Claimed, ClaimedJob, QueueLimit};

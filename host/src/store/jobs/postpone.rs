@@ -4,11 +4,12 @@ use crate::domain::{ExecutionError, ExecutionId, ExecutionStatus, JobId, Timelin
 
 use super::super::Store;
 use super::super::batch::Transaction;
+use super::super::columns::Columns;
 use super::super::command::Command;
 use super::super::error::StoreError;
 use super::super::notice::Notice;
 use super::super::tables::encoded;
-use super::cancel::end_execution;
+use super::cancel::{cancelled, end_execution, end_job};
 
 /// A job that its worker lets go of until later.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ impl Store {
         self.ask(parked).await
     }
 
-    /// Let go of a job until its time; `false` if its worker did not hold it any more.
+    /// Let go of a job until its time, or cancel it if somebody wants that; `false` if its worker did not hold it any more.
     ///
     /// # Errors
     /// If the database fails.
@@ -67,7 +68,7 @@ impl Command for Postponed {
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
         const POSTPONE: &str = "UPDATE jobs SET status = 'delayed', run_at = $4, attempts = attempts - $5, \
              lease_owner = NULL, lease_until = NULL, updated_at = $3 \
-             WHERE id = $1 AND lease_owner = $2 AND status = 'processing'";
+             WHERE id = $1 AND lease_owner = $2 AND status = 'processing' RETURNING cancel_at";
         let args = [
             self.job_id.as_str().into(),
             self.owner.as_str().into(),
@@ -75,11 +76,16 @@ impl Command for Postponed {
             self.run_at.into(),
             i64::from(self.free).into(),
         ];
-        if transaction.connection.execute(POSTPONE, args).await? == 0 {
-            return Ok(false);
+        let Some(row) = transaction.connection.fetch_first(POSTPONE, args).await? else { return Ok(false) };
+        let is_unwanted = Columns::new(&row, "jobs", &self.job_id).opt_int(0)?.is_some();
+        let id = ExecutionId::from(&self.job_id);
+        if is_unwanted {
+            // Who asked for it was told that it will not go on.
+            let (execution_id, entry) = (self.entry.is_some().then_some(&id), cancelled(self.now));
+            end_job(transaction, &self.job_id, execution_id, self.now, entry).await?;
+            return Ok(true);
         }
         if let Some(entry) = self.entry.clone() {
-            let id = ExecutionId::from(&self.job_id);
             let entry = transaction.next_entry(&id, entry).await?;
             transaction.append([(Topic::Execution(id), entry)]);
         }

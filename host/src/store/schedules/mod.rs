@@ -1,5 +1,6 @@
 //! Schedules: kept, listed, and fired once each due time.
 
+mod due;
 mod fire;
 
 use sqlx::AssertSqlSafe;
@@ -16,6 +17,7 @@ use super::reads::{Conditions, Cursor, key};
 use super::tables::encoded;
 use super::{IdempotencyKey, Once, Store};
 
+pub use due::{DueCursor, DueSchedules};
 pub use fire::{FireSchedule, Fired, Firing};
 
 macro_rules! schedules_query {
@@ -30,15 +32,17 @@ macro_rules! schedules_query {
 }
 
 pub(crate) const SCHEDULE: &str = schedules_query!(" WHERE s.id = $1");
-pub(crate) const DUE: &str =
-    schedules_query!(" WHERE s.next_at IS NOT NULL AND s.next_at <= $1 ORDER BY s.next_at, s.id LIMIT $2");
+pub(crate) const DUE: &str = schedules_query!(
+    " WHERE s.next_at IS NOT NULL AND s.next_at <= $1 AND (s.next_at, s.id) > ($3, $4) \
+     ORDER BY s.next_at, s.id LIMIT $2"
+);
 /// Those with a due time that nothing keeps waiting any more.
 pub(crate) const FREED: &str = schedules_query!(
-    " WHERE s.waiting IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = s.last_job_id \
+    " WHERE s.waiting IS NOT NULL AND s.id > $2 AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = s.last_job_id \
      AND j.status NOT IN ('completed', 'failed', 'cancelled', 'dead')) ORDER BY s.id LIMIT $1"
 );
 pub(crate) const NEXT_DUE: &str =
-    "SELECT next_at FROM schedules WHERE next_at IS NOT NULL ORDER BY next_at, id LIMIT 1";
+    "SELECT next_at FROM schedules WHERE next_at IS NOT NULL AND next_at > $1 ORDER BY next_at, id LIMIT 1";
 
 /// Which schedules to list.
 #[derive(Clone, Debug, Default)]
@@ -108,34 +112,6 @@ impl Store {
     pub async fn schedules(&self, filter: &ScheduleFilter) -> Result<Vec<Schedule>, StoreError> {
         let (sql, args) = schedules_sql(filter);
         self.rows(AssertSqlSafe(sql), args).await?.iter().map(read).collect()
-    }
-
-    /// At most `limit` schedules that are due at `now`, and as many with a waiting due time whose turn has come. A row
-    /// that holds nonsense is told to the log and left out: it must not keep the others from firing.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn due_schedules(&self, now: i64, limit: u32) -> Result<Vec<Schedule>, StoreError> {
-        let mut rows = self.rows(DUE, [now.into(), limit.into()]).await?;
-        rows.extend(self.rows(FREED, [limit.into()]).await?);
-        let mut schedules: Vec<Schedule> = Vec::with_capacity(rows.len());
-        for row in &rows {
-            match read(row) {
-                Ok(schedule) if schedules.iter().any(|known| known.id == schedule.id) => {}
-                Ok(schedule) => schedules.push(schedule),
-                Err(error) => tracing::error!(schedule_id = key(row), %error, "a schedule cannot be read"),
-            }
-        }
-        Ok(schedules)
-    }
-
-    /// When the next schedule is due, in Unix milliseconds.
-    ///
-    /// # Errors
-    /// If the database fails or holds nonsense.
-    pub async fn next_due_schedule(&self) -> Result<Option<i64>, StoreError> {
-        let Some(row) = self.first(NEXT_DUE, []).await? else { return Ok(None) };
-        Columns::new(&row, "schedules", &"next").opt_int(0)
     }
 }
 

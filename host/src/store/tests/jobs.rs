@@ -17,6 +17,9 @@ conformance! {
     leases_are_renewed_for_their_owner,
     what_is_released_counts_as_no_attempt,
     what_is_put_off_comes_back_at_its_time,
+    what_is_put_off_and_unwanted_ends,
+    what_cannot_be_read_keeps_nobody_waiting,
+    who_works_on_it_keeps_it_however_late_the_lease,
     a_dead_job_is_parked,
     cancelling_what_waits_ends_it,
     cancelling_what_runs_is_left_to_its_worker,
@@ -39,10 +42,6 @@ async fn claimed(fixture: &Fixture, request: ClaimRequest) -> Vec<String> {
 
 async fn job_status(fixture: &Fixture, id: &str) -> JobStatus {
     fixture.store.job(&id.into()).await.unwrap().unwrap().summary.status
-}
-
-fn cancelled() -> TimelineEntry {
-    entry(99, EventKind::ExecutionCancelled)
 }
 
 const ENDED: CancelOutcome = CancelOutcome::Cancelled { flow_id: None };
@@ -139,7 +138,7 @@ async fn orphans_are_put_back(fixture: Fixture) {
     let store = &fixture.store;
     fixture.put(vec![submit("a"), submit_claimed("b"), submit_claimed("c")]).await;
     fixture.put(vec![finished("c", ExecutionStatus::Completed)]).await;
-    assert_eq!(store.take_over(3000, true).await.unwrap(), 1);
+    assert_eq!(store.take_over(3000, true, Vec::new()).await.unwrap(), 1);
     let jobs = store.claim_jobs(claim(3000, 10)).await.unwrap().jobs;
     let found: Vec<_> = jobs.iter().map(|job| (job.job_id.as_str(), job.attempts, job.takeovers)).collect();
     assert_eq!(found, [("a", 1, 0), ("b", 1, 1)]);
@@ -158,7 +157,7 @@ async fn takeovers_count_from_the_last_node_that_ended(fixture: Fixture) {
             node.call.end_time = Some(1);
             fixture.put(vec![Record::Node { execution_id, node }]).await;
         }
-        fixture.store.take_over(3000, true).await.unwrap();
+        fixture.store.take_over(3000, true, Vec::new()).await.unwrap();
         counted.push(fixture.store.claim_jobs(claim(3000, 1)).await.unwrap().jobs[0].takeovers);
     }
     assert_eq!(counted, [1, 2, 3, 1, 2, 3]);
@@ -166,21 +165,22 @@ async fn takeovers_count_from_the_last_node_that_ended(fixture: Fixture) {
 
 async fn leases_that_ended_are_taken_over(fixture: Fixture) {
     fixture.put(vec![submit_claimed("a")]).await;
-    assert_eq!(fixture.store.take_over(9000, false).await.unwrap(), 0, "it holds until then");
-    assert_eq!(fixture.store.take_over(9001, false).await.unwrap(), 1);
+    assert_eq!(fixture.store.take_over(9000, false, Vec::new()).await.unwrap(), 0, "it holds until then");
+    assert_eq!(fixture.store.take_over(9001, false, Vec::new()).await.unwrap(), 1);
     assert_eq!(job_status(&fixture, "a").await, JobStatus::Pending);
 }
 
 async fn leases_are_renewed_for_their_owner(fixture: Fixture) {
     fixture.put(vec![submit_claimed("a"), submit_claimed("b"), submit("c")]).await;
     let ids = || -> Vec<JobId> { ["a", "b", "c", "none"].map(JobId::from).to_vec() };
-    let mine = fixture.store.renew_leases("me", ids(), 20_000).await.unwrap();
+    let clock = clock(5000);
+    let mine = fixture.store.renew_leases("me", ids(), 15_000, &clock).await.unwrap();
     assert_eq!((mine.lost, mine.cancel), (vec!["c".into(), "none".into()], vec![]));
-    assert_eq!(fixture.store.take_over(15_000, false).await.unwrap(), 0);
-    assert_eq!(fixture.store.renew_leases("someone", ids(), 20_000).await.unwrap().lost.len(), 4);
-    assert_eq!(fixture.store.renew_leases("me", Vec::new(), 1).await.unwrap(), Renewed::default());
-    fixture.store.request_cancel(&"b".into(), 5, cancelled()).await.unwrap();
-    assert_eq!(fixture.store.renew_leases("me", ids(), 20_000).await.unwrap().cancel, ["b".into()]);
+    assert_eq!(fixture.store.take_over(15_000, false, Vec::new()).await.unwrap(), 0);
+    assert_eq!(fixture.store.renew_leases("someone", ids(), 15_000, &clock).await.unwrap().lost.len(), 4);
+    assert_eq!(fixture.store.renew_leases("me", Vec::new(), 1, &clock).await.unwrap(), Renewed::default());
+    fixture.store.request_cancel(&"b".into(), 5).await.unwrap();
+    assert_eq!(fixture.store.renew_leases("me", ids(), 15_000, &clock).await.unwrap().cancel, ["b".into()]);
 }
 
 async fn what_is_released_counts_as_no_attempt(fixture: Fixture) {
@@ -211,6 +211,47 @@ async fn what_is_put_off_comes_back_at_its_time(fixture: Fixture) {
     assert_eq!((jobs[0].attempts, jobs[0].takeovers), (2, 0));
 }
 
+async fn what_is_put_off_and_unwanted_ends(fixture: Fixture) {
+    let store = &fixture.store;
+    fixture.put(vec![submit_claimed("e"), event("e", 1, EventKind::ExecutionStarted)]).await;
+    assert_eq!(store.request_cancel(&"e".into(), 5).await.unwrap(), CancelOutcome::Running);
+    let put_off = Postponed {
+        job_id: "e".into(),
+        owner: "me".into(),
+        now: 2000,
+        run_at: 5000,
+        free: false,
+        entry: Some(entry(77, EventKind::ExecutionRetrying)),
+    };
+    assert!(store.postpone_job(put_off).await.unwrap());
+    assert_eq!(job_status(&fixture, "e").await, JobStatus::Cancelled);
+    assert_eq!(fixture.status("e").await, ExecutionStatus::Cancelled);
+    let told: Vec<_> = store.events(&"e".into(), 0, 10).await.unwrap().iter().map(|event| event.entry.event).collect();
+    assert_eq!(told, [EventKind::ExecutionStarted, EventKind::ExecutionCancelled]);
+}
+
+async fn what_cannot_be_read_keeps_nobody_waiting(fixture: Fixture) {
+    let store = &fixture.store;
+    fixture.put(vec![submit("a"), submit("b"), submit("c"), event("a", 1, EventKind::ExecutionStarted)]).await;
+    fixture.put(vec![event("b", 1, EventKind::ExecutionStarted)]).await;
+    fixture.run("UPDATE jobs SET type = 'LATER' WHERE id = 'a'").await;
+    fixture.run("UPDATE jobs SET user_id = '' WHERE id = 'a'").await;
+    const FIRST: &str =
+        "UPDATE events SET event = 'execution.later' WHERE position = (SELECT MIN(position) FROM events)";
+    fixture.run(FIRST).await;
+    assert_eq!(claimed(&fixture, claim(1000, 10)).await, ["b", "c"]);
+    let events = store.all_events(0, 1).await.unwrap();
+    assert_eq!(events.len(), 1, "what follows is found, however few are asked for");
+    assert_eq!(events[0].topic, crate::domain::Topic::Execution("b".into()));
+}
+
+async fn who_works_on_it_keeps_it_however_late_the_lease(fixture: Fixture) {
+    fixture.put(vec![submit_claimed("a"), submit_claimed("b")]).await;
+    assert_eq!(fixture.store.take_over(9001, false, vec!["a".into()]).await.unwrap(), 1);
+    assert_eq!(job_status(&fixture, "a").await, JobStatus::Processing);
+    assert_eq!(job_status(&fixture, "b").await, JobStatus::Pending);
+}
+
 async fn a_dead_job_is_parked(fixture: Fixture) {
     fixture.put(vec![submit_claimed("stored")]).await;
     for records in [vec![], vec![submit_claimed("new")]] {
@@ -225,9 +266,9 @@ async fn a_dead_job_is_parked(fixture: Fixture) {
 
 async fn cancelling_what_waits_ends_it(fixture: Fixture) {
     let store = &fixture.store;
-    assert_eq!(store.request_cancel(&"e".into(), 5, cancelled()).await.unwrap(), CancelOutcome::NotFound);
+    assert_eq!(store.request_cancel(&"e".into(), 5).await.unwrap(), CancelOutcome::NotFound);
     fixture.put(vec![submit("e"), event("e", 1, EventKind::ExecutionStarted)]).await;
-    assert_eq!(store.request_cancel(&"e".into(), 5, cancelled()).await.unwrap(), ENDED);
+    assert_eq!(store.request_cancel(&"e".into(), 5).await.unwrap(), ENDED);
     assert_eq!(fixture.status("e").await, ExecutionStatus::Cancelled);
     let timeline = store.events(&"e".into(), 0, 10).await.unwrap();
     assert_eq!(
@@ -236,17 +277,17 @@ async fn cancelling_what_waits_ends_it(fixture: Fixture) {
     );
     assert_eq!(fixture.seen().len(), 2);
     assert!(claimed(&fixture, claim(10_000, 10)).await.is_empty());
-    let again = store.request_cancel(&"e".into(), 6, cancelled()).await.unwrap();
+    let again = store.request_cancel(&"e".into(), 6).await.unwrap();
     assert_eq!(again, CancelOutcome::AlreadyEnded(JobStatus::Cancelled));
     assert!(fixture.put(vec![finished("e", ExecutionStatus::Completed)]).await.superseded);
 }
 
 async fn cancelling_what_runs_is_left_to_its_worker(fixture: Fixture) {
     fixture.put(vec![submit_claimed("e")]).await;
-    let outcome = fixture.store.request_cancel(&"e".into(), 5, cancelled()).await;
+    let outcome = fixture.store.request_cancel(&"e".into(), 5).await;
     assert_eq!(outcome.unwrap(), CancelOutcome::Running);
     assert_eq!(fixture.store.last_seq(&"e".into()).await.unwrap(), 0);
-    fixture.store.take_over(0, true).await.unwrap();
+    fixture.store.take_over(0, true, Vec::new()).await.unwrap();
     let jobs = fixture.store.claim_jobs(claim(1000, 1)).await.unwrap().jobs;
     assert!(jobs[0].cancel, "the wish outlives the worker");
 }
@@ -255,15 +296,15 @@ async fn cancelling_what_nobody_took_up_again_ends_it(fixture: Fixture) {
     let store = &fixture.store;
     let nodes = [node("e", "a", NodeStatus::Completed, vec![]), node("e", "b", NodeStatus::Running, vec![])];
     fixture.put([submit_claimed("e")].into_iter().chain(nodes).collect()).await;
-    store.take_over(3000, true).await.unwrap();
-    assert_eq!(store.request_cancel(&"e".into(), 5, cancelled()).await.unwrap(), ENDED);
+    store.take_over(3000, true, Vec::new()).await.unwrap();
+    assert_eq!(store.request_cancel(&"e".into(), 5).await.unwrap(), ENDED);
     let states: Vec<_> = store.nodes(&"e".into()).await.unwrap().iter().map(|node| node.call.status).collect();
     assert_eq!(states, [NodeStatus::Completed, NodeStatus::Cancelled]);
 }
 
 async fn a_submission_and_its_cancelling_keep_their_order(fixture: Fixture) {
     let submitted = fixture.store.write(vec![submit("e")], Urgency::RideAlong);
-    let outcome = fixture.store.request_cancel(&"e".into(), 5, cancelled()).await.unwrap();
+    let outcome = fixture.store.request_cancel(&"e".into(), 5).await.unwrap();
     assert_eq!(outcome, ENDED);
     submitted.await.unwrap();
     assert_eq!(fixture.store.stats().commits, 1);

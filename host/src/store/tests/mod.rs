@@ -24,7 +24,9 @@ use std::time::Duration;
 use blockyard_test_postgres::Postgres;
 
 use crate::config::{DatabaseConfig, Synchronous};
-use crate::domain::{Event, EventKind, ExecutionId, ExecutionStatus, Json, Mode, NodeStatus, TimelineEntry, UserId};
+use crate::domain::{
+    Event, EventKind, ExecutionId, ExecutionStatus, Json, Mode, NodeStatus, Sources, TimelineEntry, UserId,
+};
 
 use super::*;
 
@@ -46,6 +48,29 @@ macro_rules! conformance {
     };
 }
 use conformance;
+
+/// A clock that stands.
+struct Standing(i64);
+
+impl crate::domain::sources::Clock for Standing {
+    fn now_ms(&self) -> i64 {
+        self.0
+    }
+}
+
+/// The same number each time.
+struct FixedRandom;
+
+impl crate::domain::sources::Random for FixedRandom {
+    fn next(&self) -> u64 {
+        1
+    }
+}
+
+/// Sources whose clock shows that time.
+fn clock(now: i64) -> Sources {
+    Sources::new(Arc::new(Standing(now)), Arc::new(FixedRandom))
+}
 
 /// An open store and what it told of its events.
 struct Fixture {

@@ -18,6 +18,7 @@ conformance! {
     what_waits_is_found_when_the_last_job_has_ended,
     what_was_changed_since_is_not_fired,
     a_row_of_nonsense_does_not_stop_the_others,
+    pages_full_of_nonsense_are_passed_over,
 }
 
 fn schedule(id: &str, next_at: Option<i64>) -> Schedule {
@@ -74,7 +75,11 @@ fn fire(id: &str, revision: i64, idle: Firing, busy: Firing) -> FireSchedule {
 }
 
 async fn due(fixture: &Fixture, now: i64) -> Vec<String> {
-    fixture.store.due_schedules(now, 10).await.unwrap().into_iter().map(|schedule| schedule.id).collect()
+    ids(&fixture.store.due_schedules(now, 10, &DueCursor::default()).await.unwrap())
+}
+
+fn ids(page: &DueSchedules) -> Vec<String> {
+    page.schedules.iter().map(|schedule| schedule.id.clone()).collect()
 }
 
 async fn a_schedule_comes_back_as_it_was(fixture: Fixture) {
@@ -94,7 +99,7 @@ async fn a_schedule_comes_back_as_it_was(fixture: Fixture) {
         assert_eq!(read(&fixture, &schedule.id).await, schedule);
     }
     assert_eq!(fixture.store.schedule("none").await.unwrap(), None);
-    assert_eq!(fixture.store.next_due_schedule().await.unwrap(), Some(5000));
+    assert_eq!(fixture.store.next_due_schedule(4999).await.unwrap(), Some(5000));
 }
 
 async fn a_key_makes_one_schedule(fixture: Fixture) {
@@ -162,8 +167,15 @@ async fn only_what_is_due_is_found(fixture: Fixture) {
     }
     assert_eq!(due(&fixture, 999).await, [""; 0]);
     assert_eq!(due(&fixture, 2000).await, ["a", "b"]);
-    assert_eq!(fixture.store.due_schedules(2000, 1).await.unwrap().len(), 1);
-    assert_eq!(fixture.store.next_due_schedule().await.unwrap(), Some(1000));
+    let first = fixture.store.due_schedules(2000, 1, &DueCursor::default()).await.unwrap();
+    assert_eq!(ids(&first), ["a"]);
+    let second = fixture.store.due_schedules(2000, 1, &first.next.unwrap()).await.unwrap();
+    assert_eq!(ids(&second), ["b"]);
+    let last = fixture.store.due_schedules(2000, 1, &second.next.unwrap()).await.unwrap();
+    assert!(last.schedules.is_empty() && last.next.is_none());
+    for (now, next) in [(999, Some(1000)), (1000, Some(2000)), (2999, Some(3000)), (3000, None)] {
+        assert_eq!(fixture.store.next_due_schedule(now).await.unwrap(), next);
+    }
 }
 
 async fn of_many_who_fire_one_does(fixture: Fixture) {
@@ -255,4 +267,22 @@ async fn a_row_of_nonsense_does_not_stop_the_others(fixture: Fixture) {
     let schedule = read(&fixture, "good").await;
     assert_eq!(schedule.last_error, Some(ScheduleError { at: 7, message: "no \u{0} luck".into() }));
     assert_eq!((schedule.next_at, schedule.last_job_id), (None, None));
+}
+
+async fn pages_full_of_nonsense_are_passed_over(fixture: Fixture) {
+    // The same due time too: then the id decides.
+    for (id, next_at) in [("a", 1000), ("c", 1000), ("b", 1000), ("d", 2000), ("e", 3000)] {
+        create(&fixture, Schedule { waiting: vec![1], ..schedule(id, Some(next_at)) }).await;
+    }
+    fixture.run("UPDATE schedules SET cron = 'every now and then' WHERE id <> 'e'").await;
+    let mut after = Some(DueCursor::default());
+    let (mut found, mut pages) = (Vec::new(), 0);
+    while let Some(from) = after {
+        let page = fixture.store.due_schedules(3000, 2, &from).await.unwrap();
+        found.extend(ids(&page));
+        after = page.next;
+        pages += 1;
+    }
+    assert_eq!((found, pages), (vec!["e".to_owned()], 3));
+    assert_eq!(fixture.store.next_due_schedule(3000).await.unwrap(), None, "nothing to wait for that is not due");
 }

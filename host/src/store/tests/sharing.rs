@@ -184,6 +184,34 @@ async fn no_job_is_claimed_twice() {
     assert_eq!(first.store.counts().await.unwrap(), Counts { pending_jobs: 0, processing_jobs: 500 });
 }
 
+#[tokio::test]
+async fn who_lost_a_job_writes_nothing_more_of_it() {
+    let (one, other) = two().await;
+    one.store.claim_as("one");
+    other.store.claim_as("other");
+    one.put(vec![submit("e"), submit("mine")]).await;
+    assert_eq!(one.store.claim_jobs(claim_as("one", 1000, 2)).await.unwrap().jobs.len(), 2);
+    one.put(vec![event("e", 1, EventKind::ExecutionStarted)]).await;
+    assert_eq!(other.store.take_over(5000, false, vec!["mine".into()]).await.unwrap(), 1);
+    let taken = other.store.claim_jobs(claim_as("other", 5000, 2)).await.unwrap().jobs;
+    assert_eq!(taken.iter().map(|job| job.job_id.as_str()).collect::<Vec<_>>(), ["e"]);
+    other.put(vec![event("e", 2, EventKind::ExecutionResumed)]).await;
+    // In one commit with what it may write, which is stored.
+    let late = one.store.write(vec![event("e", 2, EventKind::NodeStarted)], Urgency::RideAlong);
+    let ending = one.store.write(vec![finished("mine", ExecutionStatus::Completed)], Urgency::Now);
+    assert!(matches!(late.await, Err(StoreError::LeaseLost { execution_id }) if execution_id == "e".into()));
+    ending.await.unwrap();
+    let late_end = one.store.write(vec![finished("e", ExecutionStatus::Failed)], Urgency::Now).await;
+    assert!(matches!(late_end, Err(StoreError::LeaseLost { .. })), "{late_end:?}");
+    other.put(vec![finished("e", ExecutionStatus::Completed)]).await;
+    for id in ["e", "mine"] {
+        assert_eq!(one.status(id).await, ExecutionStatus::Completed);
+    }
+    let told: Vec<_> = one.store.events(&"e".into(), 0, 10).await.unwrap();
+    let told: Vec<_> = told.iter().map(|event| event.entry.event).collect();
+    assert_eq!(told, [EventKind::ExecutionStarted, EventKind::ExecutionResumed]);
+}
+
 /// The name of the database.
 #[derive(Debug)]
 struct Name;
@@ -243,12 +271,12 @@ async fn who_takes_no_notice_is_told_that_some_are_lost() {
     for _ in 0..4 {
         one.run("SELECT pg_notify('blockyard', 'changed ' || n::TEXT) FROM generate_series(1, 10000) n").await;
     }
-    let filled = async {
-        while !notices.is_full() {
+    let missed = async {
+        while !notices.has_missed() {
             one.store.ping().await.unwrap();
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), filled).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), missed).await.unwrap();
     let mut taken = 0;
     while next(&mut notices).await != Some(Notice::Lost) {
         taken += 1;

@@ -244,6 +244,7 @@ pub(super) fn statements() -> Vec<String> {
         webhooks::OF_JOB,
         webhooks::OF_ALL,
         webhooks::OF_JOBS,
+        webhooks::LATER,
         webhooks::WORK,
         webhooks::DELIVERY,
         webhooks::DELIVERIES,

@@ -272,7 +272,7 @@ async fn a_delivery_whose_job_was_cancelled_shows_so(fixture: Fixture) {
     let store = &fixture.store;
     create(&fixture, webhook("w", "*")).await;
     store.add_delivery(delivery("d", 0)).await.unwrap();
-    let cancelled = store.request_cancel(&"d".into(), 2000, entry(1, EventKind::ExecutionCancelled)).await.unwrap();
+    let cancelled = store.request_cancel(&"d".into(), 2000).await.unwrap();
     assert_eq!(cancelled, CancelOutcome::Cancelled { flow_id: None });
     assert_eq!(shown(&fixture).await.0, DeliveryStatus::Cancelled);
     assert_eq!(store.resend("w", "d", "again".into(), 2, 4000).await.unwrap(), Resent::Sent);

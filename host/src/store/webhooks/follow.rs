@@ -23,6 +23,8 @@ pub struct Subscriptions {
     pub cursor: i64,
     /// Active webhooks: all that are not a job's own, and those of jobs that were changed after the given change.
     pub webhooks: Vec<Subscription>,
+    /// Whether there is one that cannot be read. It gets nothing, but the log is followed past its events all the same.
+    pub unreadable: bool,
 }
 
 /// An active webhook.
@@ -68,12 +70,16 @@ macro_rules! active {
 pub(crate) const OF_ALL: &str = active!("job_id IS NULL");
 /// Perhaps many.
 pub(crate) const OF_JOBS: &str = active!("job_id IS NOT NULL AND change > $1");
+/// Changes after the one known that brought nothing but webhooks of jobs whose events all come after a position.
+pub(crate) const LATER: &str = "SELECT COUNT(*) FROM webhooks WHERE state = 'active' AND job_id IS NOT NULL \
+     AND change > $1 AND after_position >= $2";
 
 impl Store {
     /// Who wants events, and up to where they were forwarded. Of the webhooks of jobs, only those changed after `known`.
+    /// One that cannot be read is told to the log and left out: it must not keep the others from theirs.
     ///
     /// # Errors
-    /// If the database fails or holds nonsense.
+    /// If the database fails or its counters hold nonsense.
     pub async fn subscriptions(&self, known: i64) -> Result<Subscriptions, StoreError> {
         // Before the webhooks: whatever is newer among them is only looked at once more.
         const COUNTERS: &str = "SELECT name, value FROM counters WHERE name IN ('webhook_change', 'webhook_cursor')";
@@ -88,12 +94,21 @@ impl Store {
         }
         let mut rows = self.rows(OF_ALL, []).await?;
         rows.extend(self.rows(OF_JOBS, [known.into()]).await?);
-        found.webhooks = rows.iter().map(subscription).collect::<Result<_, _>>()?;
+        for row in &rows {
+            match subscription(row) {
+                Ok(webhook) => found.webhooks.push(webhook),
+                Err(error) => {
+                    tracing::error!(webhook_id = key(row), %error, "a webhook cannot be read");
+                    found.unreadable = true;
+                }
+            }
+        }
         Ok(found)
     }
 
     /// Store deliveries and move the cursor, leaving out what was forwarded before; how many were stored. `None`: webhooks
-    /// were changed meanwhile, so nothing was stored and the stretch has to be looked at again.
+    /// were changed meanwhile that may want something of the stretch, so nothing was stored and it has to be looked at
+    /// again.
     ///
     /// # Errors
     /// If the database fails.
@@ -117,9 +132,11 @@ impl Command for Forwarded {
         let row = connection.fetch_first(sql, []).await?.ok_or_else(missing)?;
         let cursor = Columns::new(&row, "counters", &"webhook_cursor").int(0)?;
         let row = connection.fetch_first(CHANGE, []).await?.ok_or_else(missing)?;
-        if Columns::new(&row, "counters", &"webhook_change").int(0)? != self.change {
+        let change = Columns::new(&row, "counters", &"webhook_change").int(0)?;
+        if change != self.change && self.later(transaction).await? != change - self.change {
             return Ok(None);
         }
+        let connection = &mut transaction.connection;
         connection.execute(MOVE, [self.to.into()]).await?;
         for id in &self.ended {
             connection.execute(END, [id.as_str().into()]).await?;
@@ -129,6 +146,15 @@ impl Command for Forwarded {
         let new: Vec<NewDelivery> = self.deliveries.iter().filter(new).cloned().collect();
         deliveries::insert(transaction, &new).await?;
         Ok(Some(new.len()))
+    }
+}
+
+impl Forwarded {
+    /// How many of the changes since the one known are webhooks of jobs that begin after this stretch. Each change has a
+    /// number of its own, so if these are all, then no other was made.
+    async fn later(&self, transaction: &mut Transaction<'_>) -> Result<i64, StoreError> {
+        let rows = transaction.connection.fetch(LATER, [self.change.into(), self.to.into()]).await?;
+        rows.first().map_or(Ok(0), |row| Columns::new(row, "webhooks", &"later").int(0))
     }
 }
 

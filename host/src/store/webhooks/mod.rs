@@ -25,7 +25,7 @@ pub use follow::{Forwarded, Subscription, Subscriptions};
 #[cfg(test)]
 pub(crate) use {
     attempts::WORK,
-    follow::{OF_ALL, OF_JOBS},
+    follow::{LATER, OF_ALL, OF_JOBS},
     reads::{DELIVERIES, DELIVERIES_AFTER, DELIVERY, OF_JOB, WEBHOOK, WEBHOOKS, WEBHOOKS_AFTER},
 };
 

@@ -181,10 +181,7 @@ async fn cancelling_a_flow_ends_all_that_nobody_works_on(fixture: Fixture) {
     complete(&fixture, "m1", "1").await;
     let taken = fixture.store.claim_jobs(claim(1000, 1)).await.unwrap().jobs;
     assert_eq!(taken[0].job_id.as_str(), "m2");
-    let cancel = async || {
-        let last = entry(0, EventKind::ExecutionCancelled);
-        fixture.store.cancel_flow(&"f".into(), 3000, last).await.unwrap().unwrap()
-    };
+    let cancel = async || fixture.store.cancel_flow(&"f".into(), 3000).await.unwrap().unwrap();
     let cancelled: Vec<JobId> = ["m", "n", "r"].map(JobId::from).to_vec();
     assert_eq!(cancel().await, FlowCancel { cancelled, running: vec!["m2".into()] });
     assert_eq!(fixture.status("r").await, ExecutionStatus::Cancelled);
@@ -194,7 +191,7 @@ async fn cancelling_a_flow_ends_all_that_nobody_works_on(fixture: Fixture) {
     advance(&fixture).await;
     assert_eq!(numbers(&fixture).await, (FlowStatus::Cancelled, 5, 1, 4, true));
     assert_eq!(cancel().await, FlowCancel::default());
-    let none = fixture.store.cancel_flow(&"none".into(), 1, entry(0, EventKind::ExecutionCancelled)).await;
+    let none = fixture.store.cancel_flow(&"none".into(), 1).await;
     assert_eq!(none.unwrap(), None);
 }
 

@@ -97,7 +97,7 @@ async fn failures_of_all_kinds_count(fixture: Fixture) {
     (end.dead, end.error) = (true, Some(failure("a")));
     fixture.put(vec![Record::Finished(end)]).await;
     for id in ["b", "c"] {
-        let outcome = fixture.store.request_cancel(&id.into(), 3000, entry(0, EventKind::ExecutionCancelled)).await;
+        let outcome = fixture.store.request_cancel(&id.into(), 3000).await;
         assert_eq!(outcome.unwrap(), CancelOutcome::Cancelled { flow_id: Some("f".into()) });
     }
     assert_eq!(told(&fixture).await, ["a dead", "b cancelled", "c cancelled", "m failed"]);
@@ -197,7 +197,7 @@ async fn a_parent_may_have_to_wait_for_its_time(fixture: Fixture) {
 
 async fn a_parent_that_is_cancelled_stays_so(fixture: Fixture) {
     make(&fixture, &TREE).await;
-    fixture.store.request_cancel(&"r".into(), 3000, entry(0, EventKind::ExecutionCancelled)).await.unwrap();
+    fixture.store.request_cancel(&"r".into(), 3000).await.unwrap();
     assert_eq!(told(&fixture).await, ["r cancelled"]);
     fail(&fixture, "m1").await;
     complete(&fixture, "m2", "1").await;
