@@ -1,5 +1,6 @@
 //! `POST /hooks/{token}`: others start a workflow, with whatever they send.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::{Request, State};
@@ -17,7 +18,6 @@ use super::problem::{ApiError, ApiResult};
 use super::schedules::request::refused;
 use super::workflows::execute::{Options, start};
 use crate::domain::Json;
-use crate::jobs::HookError;
 use crate::runtime::digest;
 use crate::store::IdempotencyKey;
 
@@ -40,8 +40,13 @@ pub(super) fn is_hook(path: &str) -> bool {
 }
 
 /// `path` as it may be logged and repeated.
-pub(super) fn without_token(path: &str) -> &str {
-    if is_hook(path) { "/hooks/…" } else { path }
+///
+/// A token is hidden wherever it stands: clients misspell what comes before it too.
+pub(super) fn without_token(path: &str) -> Cow<'_, str> {
+    match path.split_once(PREFIX) {
+        Some((before, _)) => format!("{before}{PREFIX}…").into(),
+        None => path.into(),
+    }
 }
 
 /// Start the workflow of a trigger with `{body, headers, query}`.
@@ -55,22 +60,27 @@ pub(super) async fn handle(
     let (is_json, once) = (is_json(request.headers()), once(request.headers())?);
     let bytes = collect(request, &state, state.config.body_bytes).await?;
     let body = document(&bytes, is_json)?;
-    let input = Json::object([("body", &body), ("headers", &headers.into()), ("query", &query.into())]);
-    let hook = state.queue.hook(&token, &input).await.map_err(|error| match error {
-        HookError::Unknown => ApiError::not_found("unknown-hook", "there is nothing at this path"),
-        HookError::Prepare(error) => refused(error),
-        HookError::Store(error) => error.into(),
-    })?;
-    tracing::debug!(trigger_id = hook.trigger_id, "triggered");
+    let unknown = || ApiError::not_found("unknown-hook", "there is nothing at this path");
+    let trigger = state.queue.trigger(&token).await?.ok_or_else(unknown)?;
+    tracing::debug!(trigger_id = trigger.id, "triggered");
     let key = once.map(|once| IdempotencyKey {
-        user_id: hook.submit.user_id.clone(),
+        user_id: trigger.user_id.clone(),
         kind: KIND,
         // What one sender chose is nothing to another.
-        key: format!("{}:{once}", hook.trigger_id),
-        fingerprint: digest(&bytes),
+        key: format!("{}:{once}", trigger.id),
+        fingerprint: fingerprint(&query, is_json, &bytes),
         at: state.sources.now_ms(),
     });
-    start(&state, hook.submit, key, &Options { wait, ..Options::default() }).await
+    let prepared = async {
+        let input = Json::object([("body", &body), ("headers", &headers.into()), ("query", &query.into())]);
+        state.queue.triggered(&trigger, &input).await.map_err(refused)
+    };
+    start(&state, key, &Options { wait, ..Options::default() }, prepared).await
+}
+
+/// Equal for equal deliveries: how long to wait does not count, and neither does the order of differing parameters.
+fn fingerprint(query: &Value, is_json: bool, body: &[u8]) -> String {
+    digest(format!("{query}\n{is_json}\n{}", digest(body)).as_bytes())
 }
 
 /// What the sender calls this delivery, so that one that is sent again starts nothing new.
@@ -196,6 +206,9 @@ mod tests {
     fn tokens_are_not_repeated() {
         assert_eq!(without_token("/hooks/abc"), "/hooks/…");
         assert_eq!(without_token("/hooks"), "/hooks");
-        assert_eq!(without_token("/workflows/hooks/abc"), "/workflows/hooks/abc");
+        assert_eq!(without_token("//hooks/abc"), "//hooks/…");
+        assert_eq!(without_token("/api/hooks/abc/hooks/def"), "/api/hooks/…");
+        assert_eq!(without_token("/webhooks/abc"), "/webhooks/abc");
+        assert!(is_hook("/hooks/abc") && !is_hook("//hooks/abc") && !is_hook("/api/hooks/abc"));
     }
 }

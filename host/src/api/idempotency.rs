@@ -15,7 +15,7 @@ use super::body::{self, Format};
 use super::problem::{ApiError, ApiResult};
 use crate::domain::UserId;
 use crate::runtime::digest;
-use crate::store::IdempotencyKey;
+use crate::store::{IdempotencyKey, Once};
 
 /// What a client says to have something made once.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -137,6 +137,20 @@ fn check(key: &[u8]) -> ApiResult<String> {
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::bad_request("invalid-idempotency-key", message)
+}
+
+/// What an earlier request with this key made. Asked before anything else of the request is looked at: it was in order
+/// then, whatever has become of the world since.
+///
+/// # Errors
+/// If the key was used for another request, or the store fails.
+pub(super) async fn earlier(state: &ApiState, key: Option<&IdempotencyKey>) -> ApiResult<Option<String>> {
+    let Some(key) = key else { return Ok(None) };
+    match state.store.known_key(key).await? {
+        None | Some(Once::Done(())) => Ok(None),
+        Some(Once::Known(id)) => Ok(Some(id)),
+        Some(Once::Reused) => Err(reused()),
+    }
 }
 
 /// The key was used for another request.

@@ -39,7 +39,7 @@ impl RequestId {
 /// Give the request an id, hand it on, and write the body of an error.
 pub(super) async fn identify(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request, &state);
-    let path = hooks::without_token(request.uri().path()).to_owned();
+    let path = hooks::without_token(request.uri().path()).into_owned();
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
     if response.status().is_client_error() || response.status().is_server_error() {
@@ -52,7 +52,8 @@ pub(super) async fn identify(State(state): State<ApiState>, mut request: Request
 /// The span of a request.
 pub(super) fn span(request: &Request) -> Span {
     let id = request.extensions().get::<RequestId>().map_or("-", RequestId::as_str);
-    tracing::info_span!("request", id, method = %request.method(), path = hooks::without_token(request.uri().path()))
+    let path = hooks::without_token(request.uri().path());
+    tracing::info_span!("request", id, method = %request.method(), path = path.as_ref())
 }
 
 /// What a panicking handler answers.

@@ -13,7 +13,8 @@ pub const MAX_DEPTH: usize = 127;
 
 /// A well-formed JSON document kept as the text it came in. Cloning is cheap.
 ///
-/// Numbers beyond 2^53, key order and number spelling survive, because the text is handed on as it is.
+/// Numbers beyond 2^53, key order and number spelling survive, because the text is handed on as it is. Its strings are
+/// Unicode: half of a surrogate pair is refused.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
@@ -26,17 +27,26 @@ pub enum JsonError {
     /// Nested deeper than [`MAX_DEPTH`].
     #[error("nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
+    /// A string that no program with Unicode strings can hold; handed on, it would be changed without a word.
+    #[error("a string holds half of a surrogate pair, an escape from `\\ud800` to `\\udfff` without its other half")]
+    LoneSurrogate,
 }
 
 impl Json {
     /// Check `text` and keep it.
     ///
     /// # Errors
-    /// If it is not one JSON document, or nested deeper than [`MAX_DEPTH`].
+    /// If it is not one JSON document, nested deeper than [`MAX_DEPTH`], or holds half of a surrogate pair.
     pub fn parse(text: String) -> Result<Self, JsonError> {
-        let raw = RawValue::from_string(text)?;
+        Self::checked(RawValue::from_string(text)?)
+    }
+
+    fn checked(raw: Box<RawValue>) -> Result<Self, JsonError> {
         if too_deep(raw.get()) {
             return Err(JsonError::TooDeep);
+        }
+        if lone_surrogate(raw.get()) {
+            return Err(JsonError::LoneSurrogate);
         }
         Ok(Self(raw.into()))
     }
@@ -162,6 +172,26 @@ fn too_deep(text: &str) -> bool {
     false
 }
 
+/// Whether a string in well-formed JSON `text` has an escape for half of a surrogate pair without the other half.
+fn lone_surrogate(text: &str) -> bool {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut at = 0;
+    // Backslashes stand in strings only.
+    while let Some(next) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += next;
+        at += match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => return true,
+            Some(_) => 6,
+            None => 2,
+        };
+    }
+    false
+}
+
 impl From<&Value> for Json {
     fn from(value: &Value) -> Self {
         Self::encode(value)
@@ -183,10 +213,7 @@ impl Serialize for Json {
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        if too_deep(raw.get()) {
-            return Err(serde::de::Error::custom(JsonError::TooDeep));
-        }
-        Ok(Self(raw.into()))
+        Self::checked(raw).map_err(serde::de::Error::custom)
     }
 }
 
@@ -228,6 +255,28 @@ mod tests {
         assert!(Json::parse(nested(MAX_DEPTH)).unwrap().to_value().is_ok());
         assert!(matches!(Json::parse(nested(MAX_DEPTH + 1)), Err(JsonError::TooDeep)));
         assert!(Json::parse(format!("\"{}\\\"[\"", "[".repeat(500))).is_ok());
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_refused_and_a_whole_one_keeps_its_spelling() {
+        for text in [
+            r#""\ud800""#,
+            r#""\uDFFF""#,
+            r#"["a", "\ud83d\u0041"]"#,
+            r#"{"\ud83d": 1}"#,
+            r#""\ude00\ud83d""#,
+            r#""\ud83d\ud83d\ude00""#,
+            r#""\\\ud800""#,
+            r#""\ud83d \ude00""#,
+        ] {
+            assert!(matches!(Json::parse(text.into()), Err(JsonError::LoneSurrogate)), "{text}");
+            assert!(serde_json::from_str::<Json>(text).unwrap_err().to_string().contains("surrogate"), "{text}");
+        }
+        for text in
+            [r#""\ud83d\uDE00""#, r#""\\ud800""#, r#""\\\\udfff \u0000\"""#, r#"["\u00e9", "ud800", "é\ud83d\ude00"]"#]
+        {
+            assert_eq!(Json::parse(text.into()).unwrap().as_str(), text);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::plans::LoadPlanError;
 use super::queue::Queue;
 use super::submit::{JobOptions, Submit};
 use crate::domain::{JobId, JobStatus, Json, UserId};
+use crate::store::{JobFilter, JobSummary, StoreError};
 
 /// What a wish to do a job again comes to.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub enum Again {
     NotFound,
     /// It has not ended.
     NotEnded(JobStatus),
+    /// It is the parent of others in a flow, and ended before it was given what came of them.
+    NeverRan,
     /// The server alone makes jobs of its type.
     NotForClients,
 }
@@ -33,6 +36,9 @@ impl Queue {
         let Some(job) = store.job(id).await? else { return Ok(Again::NotFound) };
         if !job.summary.status.is_terminal() {
             return Ok(Again::NotEnded(job.summary.status));
+        }
+        if job.summary.started_at.is_none() && self.is_parent(&job.summary).await? {
+            return Ok(Again::NeverRan);
         }
         let Some(execution_id) = &job.summary.execution_id else { return Ok(Again::NotForClients) };
         let Some(row) = store.execution(execution_id).await? else { return Ok(Again::NotFound) };
@@ -59,6 +65,16 @@ impl Queue {
             },
             waits: false,
         })))
+    }
+
+    /// Whether others of its flow are its children.
+    async fn is_parent(&self, job: &JobSummary) -> Result<bool, StoreError> {
+        if job.flow_id.is_none() {
+            return Ok(false);
+        }
+        let filter = JobFilter { flow_id: job.flow_id.clone(), limit: u32::MAX, ..JobFilter::default() };
+        let jobs = self.shared.store.jobs(&filter).await?;
+        Ok(jobs.iter().any(|other| other.parent_id.as_ref() == Some(&job.id)))
     }
 }
 

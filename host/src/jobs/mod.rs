@@ -26,7 +26,7 @@ pub use queue::{Cancelled, Live, Queue};
 pub use schedules::{FiredSchedules, RunScheduleError, ScheduledJob};
 pub use stats::{JobStats, Percentiles, QueueState};
 pub use submit::{JobOptions, Submit, SubmitError, Submitted, Ticket};
-pub use triggers::{Hook, HookError, TriggerToken};
+pub use triggers::TriggerToken;
 pub use view::JobProgress;
 pub use webhooks::{PreparedWebhook, WebhookError, WebhookRequest, webhook_events};
 

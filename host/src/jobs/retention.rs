@@ -58,6 +58,9 @@ impl Queue {
         if shared.jobs.retention.is_zero() {
             return Ok(0);
         }
+        // Jobs whose events wait for webhooks stay until the next round.
+        shared.pump.save();
+        shared.store.news().notify_one();
         let before = now.saturating_sub(ms(shared.jobs.retention));
         let mut jobs = in_steps(|limit| shared.store.remove_jobs(before, limit)).await?;
         jobs += in_steps(|limit| shared.store.remove_flow_jobs(before, limit)).await?;

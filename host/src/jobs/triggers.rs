@@ -11,7 +11,7 @@ use super::{PrepareError, Queue, Submit};
 use crate::capabilities::vault::{NoRandomness, fill_random};
 use crate::domain::{JobType, Json};
 use crate::runtime::digest;
-use crate::store::StoreError;
+use crate::store::{StoreError, Trigger};
 
 /// Bytes of a token.
 const TOKEN_BYTES: usize = 32;
@@ -20,29 +20,6 @@ const TOKEN_LENGTH: usize = 43;
 
 /// What allows to start a workflow: told once, and kept as a hash.
 pub struct TriggerToken(Zeroizing<String>);
-
-/// A request to a trigger.
-#[derive(Debug)]
-pub struct Hook {
-    /// The trigger.
-    pub trigger_id: String,
-    /// What it starts.
-    pub submit: Submit,
-}
-
-/// Why a request to a trigger starts nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum HookError {
-    /// No active trigger has this token.
-    #[error("there is no such trigger")]
-    Unknown,
-    /// Its workflow cannot be run.
-    #[error(transparent)]
-    Prepare(#[from] PrepareError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl TriggerToken {
     /// A new one.
@@ -73,17 +50,24 @@ impl fmt::Debug for TriggerToken {
 }
 
 impl Queue {
-    /// What `token` starts on `input`. Nothing is started by this.
+    /// The active trigger with this token.
     ///
     /// # Errors
-    /// If there is no active trigger with this token, its workflow cannot be run, or the store fails.
-    pub async fn hook(&self, token: &str, input: &Json) -> Result<Hook, HookError> {
+    /// If the store fails.
+    pub async fn trigger(&self, token: &str) -> Result<Option<Trigger>, StoreError> {
         if token.len() != TOKEN_LENGTH {
-            return Err(HookError::Unknown);
+            return Ok(None);
         }
         // By its hash, so that how long it takes tells nothing of the token.
         let found = self.shared.store.trigger_by_token(&digest(token.as_bytes())).await?;
-        let trigger = found.filter(|trigger| trigger.active).ok_or(HookError::Unknown)?;
+        Ok(found.filter(|trigger| trigger.active))
+    }
+
+    /// What `trigger` starts on `input`. Nothing is started by this.
+    ///
+    /// # Errors
+    /// If its workflow cannot be run, or the store fails.
+    pub async fn triggered(&self, trigger: &Trigger, input: &Json) -> Result<Submit, PrepareError> {
         let payload = Json::object([
             ("workflowId", &Json::encode(&trigger.workflow_id)),
             ("version", &Json::encode(&trigger.version)),
@@ -92,8 +76,7 @@ impl Queue {
             ("input", input),
             ("metadata", &json!({"triggerId": trigger.id}).into()),
         ]);
-        let submit = self.prepare(JobType::Workflow, &payload, &trigger.user_id).await?;
-        Ok(Hook { trigger_id: trigger.id, submit })
+        self.prepare(JobType::Workflow, &payload, &trigger.user_id).await
     }
 }
 

@@ -71,6 +71,10 @@ impl<'r> Columns<'r> {
         self.opt_json(index)?.ok_or_else(|| self.odd(index, "is NULL"))
     }
 
+    pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        self.row.bytes(index).map_err(|reason| self.odd(index, reason))
+    }
+
     /// A structure kept as JSON.
     pub(crate) fn decoded<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, StoreError> {
         let text = self.opt_text(index)?;

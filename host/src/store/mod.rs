@@ -6,6 +6,7 @@
 
 mod audit;
 mod batch;
+mod blocks;
 mod columns;
 mod command;
 mod dialect;
@@ -56,6 +57,10 @@ pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
     CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, JobTimes, MOST_TIMED, Parked,
     Postponed, QUEUES_CHANGED, QueueCounts, QueueLimit, Renewed, TypeCount,
+};
+pub use blocks::{
+    AddedVersion, BLOCKS_CHANGED, BlockRows, BlockVersionRow, BlockRow, DeletedBlock, NewBlockVersion, NewUpload, PART_BYTES,
+    UploadRow, UploadStatus,
 };
 pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};

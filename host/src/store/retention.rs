@@ -9,6 +9,7 @@ use super::command::Command;
 use super::dialect::{Arg, chunks};
 use super::error::StoreError;
 use super::jobs::list;
+use super::webhooks::ANY as ANY_WEBHOOK;
 
 /// What a step of removal came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,11 +26,20 @@ impl Removed {
     }
 }
 
-/// Ended jobs that are no part of a flow, the oldest first.
-pub(crate) const OLD_JOBS: &str =
-    "SELECT id FROM jobs WHERE ended_at < $1 AND flow_id IS NULL ORDER BY ended_at LIMIT $2";
-/// The flow that ended first.
-pub(crate) const OLD_FLOW: &str = "SELECT id FROM flows WHERE ended_at < $1 ORDER BY ended_at LIMIT 1";
+/// Ended jobs that are no part of a flow, the oldest first. Not those whose events come after the position up to which
+/// webhooks have theirs, and not those whose own webhook, which goes with them, has deliveries on their way.
+pub(crate) const OLD_JOBS: &str = "SELECT o.id FROM jobs o WHERE o.ended_at < $1 AND o.flow_id IS NULL \
+     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.subject = o.id AND e.position > $3) \
+     AND NOT EXISTS (SELECT 1 FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id \
+     JOIN jobs s ON s.id = d.job_id WHERE w.job_id = o.id AND s.ended_at IS NULL) ORDER BY o.ended_at LIMIT $2";
+/// The flow that ended first, with the same exceptions.
+pub(crate) const OLD_FLOW: &str = "SELECT f.id FROM flows f WHERE f.ended_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.subject = f.id AND e.position > $2) \
+     AND NOT EXISTS (SELECT 1 FROM jobs o JOIN events e ON e.subject = o.id \
+     WHERE o.flow_id = f.id AND e.position > $2) \
+     AND NOT EXISTS (SELECT 1 FROM jobs o JOIN webhooks w ON w.job_id = o.id \
+     JOIN webhook_deliveries d ON d.webhook_id = w.id JOIN jobs s ON s.id = d.job_id \
+     WHERE o.flow_id = f.id AND s.ended_at IS NULL) ORDER BY f.ended_at LIMIT 1";
 pub(crate) const JOBS_OF_FLOW: &str = "SELECT id FROM jobs WHERE flow_id = $1 LIMIT $2";
 /// Held by the process that removes: the others leave it alone until it has committed.
 const FLOOR: &str = "SELECT value FROM counters WHERE name = 'event_floor'";
@@ -53,7 +63,8 @@ const OF_JOB: [(&str, &str); 8] = [
 
 impl Store {
     /// Remove up to `limit` jobs that ended before `before` (Unix milliseconds) and are no part of a flow, each with its
-    /// execution, events and webhooks. If another process is removing jobs, nothing happens.
+    /// execution, events and webhooks. Those stay that a webhook still has to be told of. If another process is removing
+    /// jobs, nothing happens.
     ///
     /// # Errors
     /// If the database fails.
@@ -62,7 +73,7 @@ impl Store {
     }
 
     /// Remove up to `limit` jobs of a flow that ended as a whole before `before` (Unix milliseconds), and the flow itself
-    /// with the last of them.
+    /// with the last of them. A flow stays as a whole as long as a webhook still has to be told of it or a job of it.
     ///
     /// # Errors
     /// If the database fails.
@@ -109,7 +120,8 @@ impl Command for RemoveJobs {
         if !hold(transaction).await? {
             return Ok(Removed::default());
         }
-        let ids = ids(transaction, OLD_JOBS, [self.before.into(), self.limit.into()]).await?;
+        let forwarded = forwarded(transaction).await?;
+        let ids = ids(transaction, OLD_JOBS, [self.before.into(), self.limit.into(), forwarded.into()]).await?;
         remove(transaction, &ids).await?;
         Ok(Removed::of(ids.len() as u64, self.limit))
     }
@@ -128,7 +140,8 @@ impl Command for RemoveFlow {
         if !hold(transaction).await? {
             return Ok(Removed::default());
         }
-        let Some(flow) = ids(transaction, OLD_FLOW, [self.before.into()]).await?.pop() else {
+        let forwarded = forwarded(transaction).await?;
+        let Some(flow) = ids(transaction, OLD_FLOW, [self.before.into(), forwarded.into()]).await?.pop() else {
             return Ok(Removed::default());
         };
         let jobs = ids(transaction, JOBS_OF_FLOW, [flow.as_str().into(), self.limit.into()]).await?;
@@ -188,6 +201,16 @@ impl Command for RemoveDocuments {
 async fn hold(transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
     let sql = AssertSqlSafe(format!("{FLOOR}{}", transaction.connection.skip_locked()));
     Ok(transaction.connection.fetch_first(sql, []).await?.is_some())
+}
+
+/// The position up to which webhooks have their events; past all if nobody wants any.
+async fn forwarded(transaction: &mut Transaction<'_>) -> Result<i64, StoreError> {
+    const CURSOR: &str = "SELECT value FROM counters WHERE name = 'webhook_cursor'";
+    if transaction.connection.fetch_first(ANY_WEBHOOK, []).await?.is_none() {
+        return Ok(i64::MAX);
+    }
+    let row = transaction.connection.fetch_first(CURSOR, []).await?;
+    row.map_or(Ok(0), |row| Columns::new(&row, "counters", &"webhook_cursor").int(0))
 }
 
 async fn ids<const N: usize>(

@@ -9,11 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery};
 use super::super::idempotency::{self, Keyed, kind};
+use super::super::jobs::treatment::Treatment;
 use super::super::problem::{ApiError, ApiResult};
 use super::read::load;
 use crate::domain::flow::FlowJob;
-use crate::domain::{Flow, FlowId, FlowStatus, JobId, JobStatus, JobType, Json, Report, UserId};
+use crate::domain::{Flow, FlowId, FlowStatus, JobId, JobStatus, JobType, Json, Problem, Report, UserId};
 use crate::jobs::{FlowError, FlowNode, FlowSubmit, FlowSubmitted};
+use crate::store::IdempotencyKey;
+
+/// From so many problems on no more are looked for.
+const MOST_PROBLEMS: usize = 100;
 
 /// A flow: its root, with a name that is the flow's too.
 #[derive(Debug, Deserialize)]
@@ -24,12 +29,10 @@ pub(in crate::api) struct Request {
     job_type: JobType,
     data: Json,
     queue: Option<String>,
-    #[serde(default)]
-    priority: i64,
-    /// Milliseconds.
-    #[serde(default)]
-    delay: u32,
-    max_attempts: Option<u32>,
+    priority: Option<i64>,
+    /// Milliseconds from now.
+    delay: Option<i64>,
+    max_attempts: Option<i64>,
     #[serde(default)]
     children: Vec<Child>,
 }
@@ -43,12 +46,10 @@ struct Child {
     job_type: JobType,
     data: Json,
     queue: Option<String>,
-    #[serde(default)]
-    priority: i64,
-    /// Milliseconds.
-    #[serde(default)]
-    delay: u32,
-    max_attempts: Option<u32>,
+    priority: Option<i64>,
+    /// Milliseconds from now.
+    delay: Option<i64>,
+    max_attempts: Option<i64>,
     /// Whether its failure is that of its parent.
     #[serde(default = "yes")]
     fail_parent_on_failure: bool,
@@ -111,9 +112,9 @@ impl From<Child> for FlowNode {
             job_type: child.job_type,
             payload: child.data,
             queue: child.queue,
-            priority: child.priority,
-            delay_ms: child.delay,
-            max_attempts: child.max_attempts,
+            priority: child.priority.unwrap_or(0),
+            delay_ms: child.delay.unwrap_or(0),
+            max_attempts: child.max_attempts.and_then(|attempts| u32::try_from(attempts).ok()),
             fail_parent: child.fail_parent_on_failure,
             children: child.children.into_iter().map(Self::from).collect(),
         }
@@ -127,14 +128,42 @@ impl From<Request> for FlowSubmit {
             job_type: request.job_type,
             payload: request.data,
             queue: request.queue,
-            priority: request.priority,
-            delay_ms: request.delay,
-            max_attempts: request.max_attempts,
+            priority: request.priority.unwrap_or(0),
+            delay_ms: request.delay.unwrap_or(0),
+            max_attempts: request.max_attempts.and_then(|attempts| u32::try_from(attempts).ok()),
             fail_parent: false,
             children: request.children.into_iter().map(FlowNode::from).collect(),
         };
         Self { name: request.name, user_id: UserId::local(), root }
     }
+}
+
+impl Request {
+    /// What is out of bounds in the treatment of its jobs, as for jobs of their own. Not all is told of very many.
+    fn problems(&self, now: i64) -> Vec<Problem> {
+        let (name, priority, delay, max_attempts) =
+            (Some(self.name.clone()), self.priority, self.delay, self.max_attempts);
+        let mut problems = Treatment { name, priority, delay, max_attempts, ..Treatment::default() }.problems(now);
+        let mut open: Vec<(&Child, String)> = children(&self.children, "");
+        while let Some((child, pointer)) = open.pop()
+            && problems.len() < MOST_PROBLEMS
+        {
+            let (name, priority, delay, max_attempts) =
+                (child.name.clone(), child.priority, child.delay, child.max_attempts);
+            let treatment = Treatment { name, priority, delay, max_attempts, ..Treatment::default() };
+            problems.extend(treatment.problems(now).into_iter().map(|mut problem| {
+                problem.pointer.insert_str(0, &pointer);
+                problem
+            }));
+            open.extend(children(&child.children, &pointer));
+        }
+        problems
+    }
+}
+
+/// Those below `pointer`, the last first.
+fn children<'a>(children: &'a [Child], pointer: &str) -> Vec<(&'a Child, String)> {
+    children.iter().enumerate().rev().map(|(n, child)| (child, format!("{pointer}/children/{n}"))).collect()
 }
 
 /// Start a flow: all its jobs or none.
@@ -144,15 +173,26 @@ pub(in crate::api) async fn handle(
     Keyed { body, asked }: Keyed<Request>,
 ) -> ApiResult<Response> {
     let key = asked.key(&state, kind::FLOW);
-    let (id, replayed) = match state.queue.submit_flow(&body.into(), key).await.map_err(refused)? {
-        FlowSubmitted::New(id) => (id, false),
-        FlowSubmitted::Known(id) => (id, true),
-        FlowSubmitted::Reused => return Err(idempotency::reused()),
+    let (id, replayed) = match idempotency::earlier(&state, key.as_ref()).await? {
+        Some(id) => (id.into(), true),
+        None => match submit(&state, body, key).await? {
+            FlowSubmitted::New(id) => (id, false),
+            FlowSubmitted::Known(id) => (id, true),
+            FlowSubmitted::Reused => return Err(idempotency::reused()),
+        },
     };
     let location = format!("/flows/{id}");
     let accepted = Accepted::from(load(&state, &id).await?);
     let response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], JsonBody(accepted)).into_response();
     Ok(if replayed { idempotency::replayed(response) } else { response })
+}
+
+async fn submit(state: &ApiState, request: Request, key: Option<IdempotencyKey>) -> ApiResult<FlowSubmitted> {
+    let problems = request.problems(state.sources.now_ms());
+    if !problems.is_empty() {
+        return Err(refused(FlowError::Invalid(Report::new(problems, Vec::new()))));
+    }
+    state.queue.submit_flow(&request.into(), key).await.map_err(refused)
 }
 
 fn refused(error: FlowError) -> ApiError {

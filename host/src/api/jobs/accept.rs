@@ -40,31 +40,43 @@ struct Accepted {
     webhook_secret: Option<String>,
 }
 
-/// Hand a job in, and wait for its end for as long as `wait` says.
+/// Hand in what `prepared` comes to, unless an earlier request with the same key did, and wait for the end for as long as
+/// `wait` says.
 pub(in crate::api) async fn hand_in(
     state: &ApiState,
-    mut submit: Submit,
     key: Option<IdempotencyKey>,
     wait: Option<Duration>,
+    prepared: impl Future<Output = ApiResult<Submit>> + Send,
 ) -> ApiResult<HandedIn> {
-    submit.waits = wait.is_some();
-    if submit.waits && submit.job.webhook.as_ref().is_some_and(|webhook| webhook.made.is_some()) {
-        let message = "with `?wait` it must be given: the answer has no place for one that is made";
-        return Err(ApiError::invalid_job(vec![Problem::new("/webhook/secret", "missing-secret", message)]));
-    }
-    let (ticket, replayed) = match key {
-        None => (state.queue.submit(submit)?, false),
-        Some(key) => match state.queue.submit_once(submit, key).await? {
-            Submitted::New(ticket) => (ticket, false),
-            Submitted::Known(ticket) => (ticket, true),
-            Submitted::Reused => return Err(idempotency::reused()),
-        },
+    let (ticket, replayed) = match idempotency::earlier(state, key.as_ref()).await? {
+        Some(id) => (state.queue.earlier(id.into()).await?, true),
+        None => submitted(state, prepared.await?, key, wait.is_some()).await?,
     };
     let mut handed_in = HandedIn { ticket, replayed, ended: None };
     if let Some(wait) = wait {
         handed_in.ended = end_of(state, &mut handed_in.ticket, wait).await;
     }
     Ok(handed_in)
+}
+
+/// The job, and whether it was handed in before.
+async fn submitted(
+    state: &ApiState,
+    mut submit: Submit,
+    key: Option<IdempotencyKey>,
+    waits: bool,
+) -> ApiResult<(Ticket, bool)> {
+    submit.waits = waits;
+    if submit.waits && submit.job.webhook.as_ref().is_some_and(|webhook| webhook.made.is_some()) {
+        let message = "with `?wait` it must be given: the answer has no place for one that is made";
+        return Err(ApiError::invalid_job(vec![Problem::new("/webhook/secret", "missing-secret", message)]));
+    }
+    let Some(key) = key else { return Ok((state.queue.submit(submit)?, false)) };
+    match state.queue.submit_once(submit, key).await? {
+        Submitted::New(ticket) => Ok((ticket, false)),
+        Submitted::Known(ticket) => Ok((ticket, true)),
+        Submitted::Reused => Err(idempotency::reused()),
+    }
 }
 
 impl HandedIn {

@@ -10,9 +10,10 @@ use super::super::extract::InQuery;
 use super::super::idempotency::{Keyed, kind};
 use super::super::problem::ApiResult;
 use super::accept::{hand_in, patience};
-use super::treatment::{Treatment, Webhook};
+use super::treatment::{Treatment, Webhook, webhook};
 use super::{load, unprepared};
 use crate::domain::{JobType, Json, UserId};
+use crate::jobs::Submit;
 
 /// What to do, and how the job is to be treated.
 #[derive(Debug, Deserialize)]
@@ -31,9 +32,21 @@ pub(in crate::api) struct Request {
     /// Unix milliseconds.
     run_at: Option<i64>,
     max_attempts: Option<i64>,
+    #[serde(default, deserialize_with = "webhook")]
     webhook: Option<Webhook>,
     /// The same as the header `Idempotency-Key`.
     idempotency_key: Option<String>,
+}
+
+impl Request {
+    async fn prepared(self, state: &ApiState) -> ApiResult<Submit> {
+        let Self { job_type, payload, name, queue, priority, delay, run_at, max_attempts, webhook, .. } = self;
+        let treatment = Treatment { name, queue, priority, delay, run_at, max_attempts, webhook };
+        let prepared = state.queue.prepare(job_type, &payload, &UserId::local()).await;
+        let mut submit = prepared.map_err(|error| unprepared(error, "/payload"))?;
+        treatment.apply(state, &mut submit.job)?;
+        Ok(submit)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,12 +64,7 @@ pub(in crate::api) async fn handle(
 ) -> ApiResult<Response> {
     let wait = patience(&state, options.wait)?;
     let key = asked.key_or(&state, kind::JOB, request.idempotency_key.as_deref())?;
-    let Request { job_type, payload, name, queue, priority, delay, run_at, max_attempts, webhook, .. } = request;
-    let treatment = Treatment { name, queue, priority, delay, run_at, max_attempts, webhook };
-    let prepared = state.queue.prepare(job_type, &payload, &UserId::local()).await;
-    let mut submit = prepared.map_err(|error| unprepared(error, "/payload"))?;
-    treatment.apply(&state, &mut submit.job)?;
-    let handed_in = hand_in(&state, submit, key, wait).await?;
+    let handed_in = hand_in(&state, key, wait, request.prepared(&state)).await?;
     if handed_in.ended.is_some() {
         let job = load(&state, handed_in.job_id()).await?;
         return Ok(handed_in.marked(JsonBody(job).into_response()));

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::super::ApiState;
 use super::super::problem::{ApiError, ApiResult};
 use super::super::webhooks::secret;
-use crate::domain::{Problem, UserId};
+use crate::domain::{Json, Problem, UserId};
 use crate::jobs::{JobOptions, WebhookError, WebhookRequest};
 
 /// Highest priority, and with a minus the lowest.
@@ -34,7 +34,7 @@ pub(in crate::api) struct Treatment {
     pub(in crate::api) webhook: Option<Webhook>,
 }
 
-/// Where the events of the job are sent.
+/// Where the events of the job are sent. Read by [`webhook`] only.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Webhook {
@@ -51,6 +51,15 @@ impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook").field("events", &self.events).finish_non_exhaustive()
     }
+}
+
+/// A webhook in a request. Of one that cannot be read nothing is repeated, no name of a member either: a secret may stand
+/// in the wrong place.
+pub(in crate::api) fn webhook<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Webhook>, D::Error> {
+    // As text first: errors within name the way to where they are.
+    let found = Option::<Json>::deserialize(deserializer)?.map(|text| text.decode());
+    let wrong = "not an object with the members url, events and secret, each at most once";
+    found.transpose().map_err(|_| serde::de::Error::custom(wrong))
 }
 
 impl Treatment {
@@ -81,7 +90,8 @@ impl Treatment {
         Ok(())
     }
 
-    fn problems(&self, now: i64) -> Vec<Problem> {
+    /// All that is out of bounds, with its place in the request.
+    pub(in crate::api) fn problems(&self, now: i64) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut check = |fits: bool, pointer: &str, message: String| {
             if !fits {

@@ -1,9 +1,12 @@
 //! `PUT /schedules/{id}`, `PATCH /schedules/{id}`
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::Json;
 use axum::extract::State;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::super::ApiState;
 use super::super::body::Body;
@@ -17,8 +20,38 @@ use crate::domain::{Json as Document, Schedule, Timing};
 /// How often a change is tried when the schedule fires or is changed at the same moment.
 const TRIES: usize = 10;
 
-/// The members that a request names, and their new values; `null` takes the default.
-pub(in crate::api) type Patch = BTreeMap<String, Document>;
+type Members = BTreeMap<String, Document>;
+
+/// The members that a request names, each once, and their new values; `null` takes the default.
+#[derive(Debug)]
+pub(in crate::api) struct Patch(Members);
+
+impl<'de> Deserialize<'de> for Patch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Patch;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Patch, A::Error> {
+                let mut members = Members::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if members.contains_key(&name) {
+                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    members.insert(name, map.next_value()?);
+                }
+                Ok(Patch(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
 
 /// Put a schedule in place of what it was.
 pub(in crate::api) async fn put(
@@ -56,7 +89,7 @@ async fn change(
     Err(ApiError::conflict("conflict", "the schedule is being changed by others; try again"))
 }
 
-fn patched(schedule: &Schedule, patch: &Patch) -> ApiResult<ScheduleRequest> {
+fn patched(schedule: &Schedule, Patch(patch): &Patch) -> ApiResult<ScheduleRequest> {
     let mut members = members(schedule);
     for (name, other) in [("cron", "at"), ("at", "cron")] {
         if patch.get(name).is_some_and(|value| !value.is_null()) {
@@ -81,7 +114,7 @@ fn patched(schedule: &Schedule, patch: &Patch) -> ApiResult<ScheduleRequest> {
 }
 
 /// A schedule as a request for it.
-fn members(schedule: &Schedule) -> Patch {
+fn members(schedule: &Schedule) -> Members {
     let (when, moment) = match &schedule.timing {
         Timing::Cron { expression, .. } => ("cron", Document::encode(expression)),
         Timing::At(at) => ("at", Document::encode(at)),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery};
-use super::super::idempotency::{Keyed, replayed, reused};
+use super::super::idempotency::{Keyed, earlier, replayed, reused};
 use super::super::problem::ApiResult;
 use super::request::ScheduleRequest;
 use super::{ScheduleView, details, entry, load};
@@ -23,12 +23,16 @@ pub(in crate::api) async fn handle(
     InQuery(NoQuery {}): InQuery<NoQuery>,
     Keyed { body, asked }: Keyed<ScheduleRequest>,
 ) -> ApiResult<Response> {
+    let key = asked.key(&state, KIND);
+    if let Some(id) = earlier(&state, key.as_ref()).await? {
+        return created(&state, &id).await.map(replayed);
+    }
     let schedule = body.schedule(&state, None).await?;
     let entry = entry(&state, SCHEDULE_CREATED, &schedule.id, details(&schedule));
     let id = schedule.id.clone();
-    match state.store.create_schedule(schedule, entry, asked.key(&state, KIND)).await? {
+    match state.store.create_schedule(schedule, entry, key).await? {
         Once::Done(()) => created(&state, &id).await,
-        Once::Known(id) => Ok(replayed(created(&state, &id).await?)),
+        Once::Known(id) => created(&state, &id).await.map(replayed),
         Once::Reused => Err(reused()),
     }
 }

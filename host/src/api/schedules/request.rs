@@ -55,8 +55,9 @@ impl ScheduleRequest {
         // A clock that was set back makes nothing due twice.
         let after = kept.and_then(|kept| kept.last_at).unwrap_or(now).max(now);
         let next_at = timing.as_ref().and_then(|timing| timing.next_after(after));
+        let switched_on = self.active && kept.is_none_or(|kept| !kept.active);
         if let Some(timing) = &timing
-            && kept.is_none()
+            && (kept.is_none() || switched_on)
             && next_at.is_none()
         {
             problems.push(match timing {

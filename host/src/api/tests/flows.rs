@@ -73,7 +73,7 @@ fn pointers(answer: &Answer) -> Vec<String> {
 async fn a_root_runs_on_what_came_of_its_children() {
     let server = Server::start().await;
     let failing = json!({"name": "né\u{1f511}", "type": "WORKFLOW", "data": evaluates("1 // input", &json!(0)),
-        "failParentOnFailure": false, "queue": "search", "priority": i64::MAX});
+        "failParentOnFailure": false, "queue": "search", "priority": 1_000_000});
     let (path, answer) = start(&server, &flow(vec![job(evaluates("[input]", &json!(5))), failing])).await;
     let accepted = answer.json();
     let id = |n: usize| accepted["jobs"][n]["jobId"].as_str().unwrap().to_owned();
@@ -128,7 +128,7 @@ async fn what_is_wrong_is_pointed_at_and_nothing_is_made() {
         ("name", Value::Null),
         ("type", json!("SLEEP")),
         ("priority", json!(1e30)),
-        ("delay", json!(-1)),
+        ("delay", json!("soon")),
         ("failParent", json!(true)),
         ("children", json!({})),
     ] {
@@ -137,6 +137,58 @@ async fn what_is_wrong_is_pointed_at_and_nothing_is_made() {
         assert_eq!(server.post("/flows", &flow).await.problem(), (400, "invalid-request".to_owned()), "{member}");
     }
     assert_eq!(server.get("/flows").await.json(), json!({"items": [], "nextCursor": null}));
+}
+
+#[tokio::test]
+async fn jobs_of_a_flow_have_the_limits_of_others() {
+    let server = Server::start().await;
+    let mut first = job(evaluates("1", &json!(1)));
+    first["delay"] = json!(-1);
+    let mut nested = job(evaluates("1", &json!(1)));
+    (nested["maxAttempts"], nested["name"]) = (json!(0), json!(""));
+    let mut second = job(evaluates("1", &json!(1)));
+    (second["priority"], second["delay"], second["children"]) = (json!(i64::MIN), json!(i64::MAX), json!([nested]));
+    let mut flow = flow(vec![first, second]);
+    (flow["name"], flow["maxAttempts"]) = (json!("n".repeat(257)), json!(101));
+    assert_eq!(
+        pointers(&server.post("/flows", &flow).await),
+        [
+            "/name out-of-range",
+            "/maxAttempts out-of-range",
+            "/children/0/delay out-of-range",
+            "/children/1/priority out-of-range",
+            "/children/1/delay out-of-range",
+            "/children/1/children/0/name out-of-range",
+            "/children/1/children/0/maxAttempts out-of-range",
+        ]
+    );
+    let year = 365_i64 * 24 * 3_600_000;
+    flow = json!({"name": "later", "type": "WORKFLOW", "data": evaluates("1", &json!(1)), "delay": year});
+    let (path, _) = start(&server, &flow).await;
+    let id = server.get(&path).await.json()["jobs"][0]["id"].as_str().unwrap().to_owned();
+    let job = server.get(&format!("/jobs/{id}")).await.json();
+    assert!(job["runAt"].as_i64().unwrap() - job["createdAt"].as_i64().unwrap() >= year, "{job}");
+}
+
+#[tokio::test]
+async fn a_parent_that_never_ran_is_not_retried() {
+    let server = Server::start().await;
+    let (path, answer) = start(&server, &flow(vec![job(evaluates("1 // input", &json!(0)))])).await;
+    let accepted = answer.json();
+    let failed = ended(&server, &path).await;
+    assert_eq!((&failed["jobs"][0]["status"], &failed["status"]), (&json!("failed"), &json!("failed")));
+    let retry = |n: usize| format!("/jobs/{}/retry", accepted["jobs"][n]["jobId"].as_str().unwrap());
+    let refused = server.call("POST", &retry(0)).await;
+    assert_eq!(refused.problem(), (409, "never-ran".to_owned()));
+    assert!(refused.text().contains("start the flow again"), "{}", refused.text());
+    // Its child ran, and so does one on its own.
+    assert_eq!(server.call("POST", &retry(1)).await.status, 202);
+    // One that ran has all that it needs.
+    let (path, answer) = start(&server, &flow(vec![job(evaluates("1", &json!(0)))])).await;
+    ended(&server, &path).await;
+    let root = format!("/jobs/{}/retry?wait=20", answer.json()["jobId"].as_str().unwrap());
+    let again = server.call("POST", &root).await.json();
+    assert_eq!((&again["status"], &again["result"]["own"]), (&json!("completed"), &json!(1)), "{again}");
 }
 
 #[tokio::test]

@@ -103,6 +103,59 @@ async fn a_delivery_that_is_sent_again_starts_nothing_new() {
 }
 
 #[tokio::test]
+async fn what_a_delivery_says_besides_its_body_counts() {
+    let server = server().await;
+    let path = trigger(&server).await["path"].as_str().unwrap().to_owned();
+    let send = async |query: &str, kind: &str| {
+        let headers = [("webhook-id", "msg_1"), ("content-type", kind)];
+        hook(&server, &format!("{path}{query}"), &headers, "[1]").await
+    };
+    let first = send("?a=1&b=2&a=3", "application/json").await;
+    for (query, kind) in [("?wait=0&b=2&a=1&a=3", "application/json"), ("?a=1&b=2&a=3", "application/x+json")] {
+        let again = send(query, kind).await;
+        assert_eq!((&again.json()["jobId"], again.header("idempotency-replayed")), (&first.json()["jobId"], "true"));
+    }
+    for (query, kind) in [
+        ("", "application/json"),
+        ("?a=3&b=2&a=1", "application/json"),
+        ("?a=1&b=2&a=3", "text/plain"),
+        ("?a=1&b=2&a=3&c=", "application/json"),
+    ] {
+        assert_eq!(send(query, kind).await.problem(), (422, "idempotency-key-reused".to_owned()), "{query} {kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_at_a_misspelt_path_is_not_repeated() {
+    let server = server().await;
+    let token = trigger(&server).await["token"].as_str().unwrap().to_owned();
+    for before in ["/", "/api", "/hooks", "/x/y"] {
+        let answer =
+            hook(&server, &format!("{before}/hooks/{token}"), &[("content-type", "application/json")], "1").await;
+        assert_eq!(answer.status, 404, "{before}: {}", answer.text());
+        assert!(!answer.text().contains(&token) && answer.text().contains("/hooks/…"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_is_refused() {
+    let server = server().await;
+    let json = [("content-type", "application/json")];
+    let path = format!("{}?wait=20", trigger(&server).await["path"].as_str().unwrap());
+    let refused = hook(&server, &path, &json, r#"{"s": "\ud800"}"#).await;
+    assert_eq!(refused.problem(), (400, "invalid-json".to_owned()));
+    let run = |input: &str| format!(r#"{{"input": {input}}}"#);
+    let execute = async |body: String| hook(&server, "/workflows/echo/execute?wait=20", &json, body).await;
+    for odd in [r#""\ud83d""#, r#"[{"\udc00": 1}]"#, r#""\ude00\ud83d""#] {
+        let refused = execute(run(odd)).await;
+        assert_eq!(refused.problem(), (400, "invalid-request".to_owned()));
+        assert!(refused.text().contains("surrogate"), "{}", refused.text());
+    }
+    let whole = execute(run(r#"["\ud83d\ude00", "\\ud800"]"#)).await.json();
+    assert_eq!(whole["output"], json!(["\u{1f600}", "\\ud800"]));
+}
+
+#[tokio::test]
 async fn web_pages_start_nothing() {
     let server = server().await;
     let path = trigger(&server).await["path"].as_str().unwrap().to_owned();

@@ -84,3 +84,75 @@ async fn keys_hold_for_executions_and_saved_workflows_too() {
     let elsewhere = with_key(&server, "/workflows/z/execute", "run", &input).await;
     assert_eq!(elsewhere.problem(), (422, "idempotency-key-reused".to_owned()));
 }
+
+#[tokio::test]
+async fn a_repeat_is_answered_whatever_has_become_of_the_world() {
+    let server = Server::start().await;
+    server.post("/workflows", &filter_workflow("w")).await;
+    let scheduled = json!({"workflowId": "w", "cron": "0 0 1 1 *"});
+    let schedule = server.post("/schedules", &scheduled).await.header("location").to_owned();
+    let hook = server.post("/triggers", &json!({"workflowId": "w"})).await.json()["path"].as_str().unwrap().to_owned();
+    let done = server.post("/jobs?wait=20", &filter_job()).await.json()["id"].as_str().unwrap().to_owned();
+    let (run, retry) = (format!("{schedule}/run"), format!("/jobs/{done}/retry"));
+    let requests = [
+        ("/jobs", json!({"type": "WORKFLOW", "payload": {"workflowId": "w"}})),
+        ("/workflows/w/execute", json!({"input": []})),
+        ("/flows", json!({"name": "f", "type": "WORKFLOW", "data": {"workflowId": "w"}})),
+        ("/schedules", scheduled.clone()),
+        ("/triggers", json!({"workflowId": "w"})),
+        (hook.as_str(), json!([])),
+        (run.as_str(), Value::Null),
+        (retry.as_str(), Value::Null),
+    ];
+    // Keys of jobs are one kind, so that each has its own.
+    let send = async |n: usize, body: &Value| with_key(&server, requests[n].0, &format!("k{n}"), body).await;
+    let mut first = Vec::new();
+    for (n, (path, body)) in requests.iter().enumerate() {
+        let answer = send(n, body).await;
+        assert!(answer.status.is_success() && answer.header("idempotency-replayed").is_empty(), "{path}");
+        first.push(answer);
+    }
+    assert_eq!(server.call("DELETE", "/workflows/w").await.status, 204);
+    assert_eq!(server.call("DELETE", &schedule).await.status, 204);
+    server.state.store.spoil("DELETE FROM jobs WHERE type = 'BLOCK'").await;
+    for (n, (path, body)) in requests.iter().enumerate() {
+        let again = send(n, body).await;
+        assert_eq!((again.status, again.header("idempotency-replayed")), (first[n].status, "true"), "{path}");
+        for member in ["id", "jobId", "flowId", "executionId"] {
+            assert_eq!(again.json().get(member), first[n].json().get(member), "{path}: {member}");
+        }
+    }
+    // Another request with the key is told so, not that there is no such workflow.
+    for (n, (path, _)) in requests.iter().enumerate().take(6) {
+        let mut other = requests[n].1.clone();
+        match &mut other {
+            Value::Object(members) => {
+                members.extend([(["queue", "mode"][usize::from(n > 2)].to_owned(), json!("demo"))])
+            }
+            _ => other = json!([7]),
+        }
+        assert_eq!(send(n, &other).await.problem(), (422, "idempotency-key-reused".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_runs_a_schedule_once() {
+    let server = Server::start().await;
+    server.post("/workflows", &filter_workflow("w")).await;
+    let schedule = async || {
+        let made = server.post("/schedules", &json!({"workflowId": "w", "cron": "0 0 1 1 *", "input": []})).await;
+        format!("{}/run", made.header("location"))
+    };
+    let (one, other) = (schedule().await, schedule().await);
+    let answers = futures::future::join_all((0..8).map(|_| with_key(&server, &one, "k", &Value::Null))).await;
+    let replayed = answers.iter().filter(|answer| answer.header("idempotency-replayed") == "true").count();
+    assert_eq!(replayed, 7);
+    for answer in &answers {
+        assert_eq!((answer.status.as_u16(), &answer.json()["jobId"]), (202, &answers[0].json()["jobId"]));
+        assert_eq!(answer.header("location"), answers[0].header("location"));
+    }
+    assert_eq!(server.get("/jobs/stats").await.json()["total"], 1);
+    let reused = with_key(&server, &other, "k", &Value::Null).await;
+    assert_eq!(reused.problem(), (422, "idempotency-key-reused".to_owned()));
+    assert_ne!(server.call("POST", &one).await.json()["jobId"], answers[0].json()["jobId"]);
+}

@@ -139,6 +139,7 @@ async fn what_is_wrong_with_a_payload_is_pointed_at() {
         ("WORKFLOW", json!({}), "/payload"),
         ("WORKFLOW", json!({"workflowDefinition": {"nodes": 7}}), "/payload/workflowDefinition/nodes"),
         ("WORKFLOW", json!({"workflowId": "w", "colour": 7}), "/payload/colour"),
+        ("WORKFLOW", json!({"workflowDefinition": filter_workflow("w"), "version": 1}), "/payload/version"),
     ] {
         let found = wrong(job_type, payload.clone()).await;
         assert!(found.2.starts_with(pointer), "{job_type} {payload}: {found:?}");

@@ -192,3 +192,45 @@ async fn a_schedule_runs_now_and_at_its_time() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_moment_that_has_passed_is_not_switched_on() {
+    let server = server().await;
+    let soon = server.state.sources.now_ms() + 3_600_000;
+    let body = json!({"workflowId": "w", "at": soon, "active": false});
+    let path = server.post("/schedules", &body).await.header("location").to_owned();
+    let on = async || patch(&server, &path, &json!({"active": true})).await;
+    assert_eq!(on().await.json()["nextAt"], soon);
+    assert_eq!(patch(&server, &path, &json!({"active": false})).await.json()["nextAt"], Value::Null);
+    // As if the hour were over.
+    let mut passed = server.state.store.schedule(path.rsplit_once('/').unwrap().1).await.unwrap().unwrap();
+    passed.timing = crate::domain::Timing::At(5);
+    let entry = crate::domain::AuditEntry {
+        id: "a".to_owned(),
+        at: 5,
+        user_id: crate::domain::UserId::local(),
+        action: "test".to_owned(),
+        subject: "test".to_owned(),
+        details: crate::domain::Json::null(),
+    };
+    assert!(server.state.store.replace_schedule(passed, entry).await.unwrap());
+    assert_eq!(problems(&on().await), [("/at".to_owned(), "in-the-past".to_owned())]);
+    // All else of it can be changed.
+    let changed = patch(&server, &path, &json!({"overlap": "skip"})).await;
+    assert_eq!((changed.status.as_u16(), &changed.json()["active"]), (200, &json!(false)), "{}", changed.text());
+    let both = patch(&server, &path, &json!({"active": true, "at": soon})).await;
+    assert_eq!(both.json()["nextAt"], soon, "{}", both.text());
+}
+
+#[tokio::test]
+async fn a_member_that_comes_twice_is_refused() {
+    let server = server().await;
+    let path = server.post("/schedules", &hourly()).await.header("location").to_owned();
+    for body in [r#"{"overlap": "skip", "overlap": "queue"}"#, r#"{"input": 1, "\u0069nput": 1}"#] {
+        let answer = server.send_text("PATCH", &path, "application/json", body).await;
+        assert_eq!(answer.problem(), (400, "invalid-request".to_owned()));
+        assert!(answer.text().contains("duplicate field"), "{}", answer.text());
+    }
+    assert_eq!(server.send_text("PATCH", &path, "application/json", "[]").await.problem().0, 400);
+    assert_eq!(server.get(&path).await.json()["overlap"], "allow");
+}

@@ -209,3 +209,49 @@ async fn secrets_are_not_logged() {
         assert!(!text.contains(key), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_webhook_of_a_job_that_cannot_be_read_repeats_nothing() {
+    let server = Server::start().await;
+    let url = "https://a.example/";
+    let odd = [
+        json!(SECRET),
+        json!([SECRET]),
+        json!({"url": url, "events": SECRET}),
+        json!({"url": url, "events": [["job:*"], {(SECRET): 1}]}),
+        json!({"url": {(SECRET): SECRET}, "events": []}),
+        json!({"url": url, "events": ["job:*"], SECRET: 1}),
+        json!({"url": url, "events": ["job:*"], "secret": [SECRET]}),
+    ];
+    let requests = [
+        ("/jobs", json!({"type": "WORKFLOW", "payload": {"workflowDefinition": filter_workflow("w")}})),
+        ("/workflows/execute", json!({"workflowDefinition": filter_workflow("w")})),
+        ("/workflows/w/execute", json!({})),
+    ];
+    for (path, request) in requests {
+        for webhook in &odd {
+            let mut body = request.clone();
+            body["webhook"] = webhook.clone();
+            let json = server.post(path, &body).await;
+            // JSON is YAML too.
+            let yaml = server.send_text("POST", path, "application/yaml", &body.to_string()).await;
+            for answer in [json, yaml] {
+                assert_eq!(answer.problem(), (400, "invalid-request".to_owned()), "{path} {webhook}");
+                assert!(!answer.text().contains("Y2FuYXJ5") && answer.text().contains("webhook"), "{}", answer.text());
+            }
+        }
+        for (kind, text) in [
+            ("application/json", format!(r#"{{"webhook": {{"{SECRET}": 1, "{SECRET}": 2}}}}"#)),
+            ("application/json", format!(r#"{{"webhook": {{"secret": "{SECRET}", "secret": "{SECRET}"}}}}"#)),
+            ("application/json", format!(r#"{{"webhook": {{"secret": "{SECRET}""#)),
+            ("application/yaml", format!("webhook: {{{SECRET}: 1, {SECRET}: 2}}")),
+            ("application/yaml", format!("webhook:\n  {SECRET}: 1\n  {SECRET}: 2\n")),
+            ("application/yaml", format!("webhook:\n  secret: !!int {SECRET}\n")),
+            ("application/yaml", format!("webhook:\n  secret: *{SECRET}\n")),
+        ] {
+            let answer = server.send_text("POST", path, kind, &text).await;
+            assert_eq!(answer.problem().0, 400, "{path} {text}");
+            assert!(!answer.text().contains("Y2FuYXJ5"), "{}", answer.text());
+        }
+    }
+}

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery};
-use super::super::idempotency::{Keyed, replayed, reused};
+use super::super::idempotency::{Keyed, earlier, replayed, reused};
 use super::super::problem::{ApiError, ApiResult};
 use super::super::schedules::request::{invalid, runnable};
 use super::{TriggerView, entry, unknown};
@@ -52,6 +52,10 @@ pub(in crate::api) async fn handle(
     InQuery(NoQuery {}): InQuery<NoQuery>,
     Keyed { body: request, asked }: Keyed<Request>,
 ) -> ApiResult<Response> {
+    let key = asked.key(&state, KIND);
+    if let Some(id) = earlier(&state, key.as_ref()).await? {
+        return again(&state, &id).await;
+    }
     if let Some(problem) = runnable(&state, &request.workflow_id, request.version).await? {
         return Err(invalid("trigger", "invalid-trigger", vec![problem]));
     }
@@ -69,18 +73,20 @@ pub(in crate::api) async fn handle(
     };
     let details = json!({"workflowId": trigger.workflow_id, "version": trigger.version});
     let entry = entry(&state, TRIGGER_CREATED, &trigger.id, details.into());
-    let key = asked.key(&state, KIND);
     match state.store.create_trigger(trigger.clone(), token.hash(), entry, key).await? {
         Once::Done(()) => {
             let path = Some(format!("/hooks/{}", token.reveal()));
             let created = Created { trigger: trigger.into(), token: Some(token.reveal()), path };
             Ok((StatusCode::CREATED, Json(created)).into_response())
         }
-        Once::Known(id) => {
-            let known = state.store.trigger(&id).await?.ok_or_else(|| unknown(&id))?;
-            let created = Created { trigger: known.into(), token: None, path: None };
-            Ok(replayed((StatusCode::CREATED, Json(created)).into_response()))
-        }
+        Once::Known(id) => again(&state, &id).await,
         Once::Reused => Err(reused()),
     }
+}
+
+/// The answer to an earlier request, which made this.
+async fn again(state: &ApiState, id: &str) -> ApiResult<Response> {
+    let known = state.store.trigger(id).await?.ok_or_else(|| unknown(id))?;
+    let created = Created { trigger: known.into(), token: None, path: None };
+    Ok(replayed((StatusCode::CREATED, Json(created)).into_response()))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::ApiState;
 use super::super::extract::{InQuery, NoQuery};
-use super::super::idempotency::{Keyed, kind, replayed, reused};
+use super::super::idempotency::{Keyed, earlier, kind, replayed, reused};
 use super::super::problem::{ApiError, ApiResult};
 use super::{load, location, new_version, read_document};
 use crate::store::{Once, Saved, StoreError};
@@ -20,6 +20,9 @@ pub(in crate::api) async fn handle(
     Keyed { body: document, asked }: Keyed<Value>,
 ) -> ApiResult<Response> {
     let key = asked.key(&state, kind::WORKFLOW);
+    if let Some(resource) = earlier(&state, key.as_ref()).await? {
+        return again(&state, &resource).await;
+    }
     let mut workflow = read_document(&document)?;
     if workflow.id.is_empty() {
         workflow.id = state.sources.id();
@@ -36,13 +39,16 @@ pub(in crate::api) async fn handle(
     })?;
     match created {
         Once::Done(saved) => answer(&state, &id, saved).await,
-        Once::Known(resource) => {
-            let odd = || ApiError::internal(format!("an idempotency key is kept with `{resource}`"));
-            let (saved, id) = Saved::of_resource(&resource).ok_or_else(odd)?;
-            answer(&state, id, saved).await.map(replayed)
-        }
+        Once::Known(resource) => again(&state, &resource).await,
         Once::Reused => Err(reused()),
     }
+}
+
+/// The answer to an earlier request, which made this.
+async fn again(state: &ApiState, resource: &str) -> ApiResult<Response> {
+    let odd = || ApiError::internal(format!("an idempotency key is kept with `{resource}`"));
+    let (saved, id) = Saved::of_resource(resource).ok_or_else(odd)?;
+    answer(state, id, saved).await.map(replayed)
 }
 
 async fn answer(state: &ApiState, id: &str, saved: Saved) -> ApiResult<Response> {

@@ -13,7 +13,7 @@ use super::super::executions::read::{Include, respond};
 use super::super::extract::{InPath, InQuery};
 use super::super::idempotency::{Keyed, kind};
 use super::super::jobs::accept::{hand_in, patience};
-use super::super::jobs::treatment::{Treatment, Webhook};
+use super::super::jobs::treatment::{Treatment, Webhook, webhook};
 use super::super::problem::{ApiError, ApiResult};
 use crate::domain::{Json, Mode, RunOptions, UserId};
 use crate::jobs::{JobOptions, Submit};
@@ -41,6 +41,7 @@ pub(in crate::api) struct Saved {
     priority: Option<i64>,
     /// Milliseconds from now.
     delay: Option<i64>,
+    #[serde(default, deserialize_with = "webhook")]
     webhook: Option<Webhook>,
 }
 
@@ -65,6 +66,7 @@ pub(in crate::api) struct Inline {
     priority: Option<i64>,
     /// Milliseconds from now.
     delay: Option<i64>,
+    #[serde(default, deserialize_with = "webhook")]
     webhook: Option<Webhook>,
 }
 
@@ -86,15 +88,7 @@ pub(in crate::api) async fn saved(
     Keyed { body: request, asked }: Keyed<Saved>,
 ) -> ApiResult<Response> {
     let key = asked.key(&state, kind::JOB);
-    let row = state.store.workflow(&id, request.version).await?;
-    let row = row.ok_or_else(|| ApiError::unknown_workflow(&id, request.version))?;
-    let plan = state.queue.plan(&row.digest, &row.document).await?;
-    let Saved { input, mode, variables, metadata, record, exchanges, .. } = request;
-    let run = run_options(mode, record, exchanges)?;
-    let mut submit = submit(plan, Some(row.version), input, mode, variables, metadata, run);
-    let (queue, priority, delay, webhook) = (request.queue, request.priority, request.delay, request.webhook);
-    Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(&state, &mut submit.job)?;
-    start(&state, submit, key, &options).await
+    start(&state, key, &options, request.prepared(&state, &id)).await
 }
 
 /// Run a workflow that comes with the request.
@@ -104,14 +98,33 @@ pub(in crate::api) async fn inline(
     Keyed { body: request, asked }: Keyed<Inline>,
 ) -> ApiResult<Response> {
     let key = asked.key(&state, kind::JOB);
-    let Inline { workflow_definition, input, mode, variables, metadata, record, exchanges, .. } = request;
-    let run = run_options(mode, record, exchanges)?;
-    let plan = state.queue.plan(&digest(workflow_definition.as_str().as_bytes()), &workflow_definition).await;
-    let plan = plan.map_err(|error| ApiError::invalid_workflow(error.0, "/workflowDefinition"))?;
-    let mut submit = submit(plan, None, input, mode, variables, metadata, run);
-    let (queue, priority, delay, webhook) = (request.queue, request.priority, request.delay, request.webhook);
-    Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(&state, &mut submit.job)?;
-    start(&state, submit, key, &options).await
+    start(&state, key, &options, request.prepared(&state)).await
+}
+
+impl Saved {
+    async fn prepared(self, state: &ApiState, id: &str) -> ApiResult<Submit> {
+        let row = state.store.workflow(id, self.version).await?;
+        let row = row.ok_or_else(|| ApiError::unknown_workflow(id, self.version))?;
+        let plan = state.queue.plan(&row.digest, &row.document).await?;
+        let Self { input, mode, variables, metadata, record, exchanges, queue, priority, delay, webhook, .. } = self;
+        let run = run_options(mode, record, exchanges)?;
+        let mut submit = submit(plan, Some(row.version), input, mode, variables, metadata, run);
+        Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(state, &mut submit.job)?;
+        Ok(submit)
+    }
+}
+
+impl Inline {
+    async fn prepared(self, state: &ApiState) -> ApiResult<Submit> {
+        let run = run_options(self.mode, self.record, self.exchanges)?;
+        let definition = &self.workflow_definition;
+        let plan = state.queue.plan(&digest(definition.as_str().as_bytes()), definition).await;
+        let plan = plan.map_err(|error| ApiError::invalid_workflow(error.0, "/workflowDefinition"))?;
+        let Self { input, mode, variables, metadata, queue, priority, delay, webhook, .. } = self;
+        let mut submit = submit(plan, None, input, mode, variables, metadata, run);
+        Treatment { queue, priority, delay, webhook, ..Treatment::default() }.apply(state, &mut submit.job)?;
+        Ok(submit)
+    }
 }
 
 fn run_options(mode: Mode, record: bool, exchanges: Option<Json>) -> ApiResult<RunOptions> {
@@ -142,15 +155,16 @@ fn submit(
     }
 }
 
-/// Hand an execution in, and answer with it if it is waited for and ends in that time.
+/// Hand in the execution that `prepared` comes to, unless an earlier request with the same key did, and answer with it if
+/// it is waited for and ends in that time.
 pub(in crate::api) async fn start(
     state: &ApiState,
-    submit: Submit,
     key: Option<IdempotencyKey>,
     options: &Options,
+    prepared: impl Future<Output = ApiResult<Submit>> + Send,
 ) -> ApiResult<Response> {
     let wait = patience(state, options.wait)?;
-    let handed_in = hand_in(state, submit, key, wait).await?;
+    let handed_in = hand_in(state, key, wait, prepared).await?;
     match &handed_in.ended {
         Some(execution) => {
             let answer = respond(state, execution, options.include).await?;

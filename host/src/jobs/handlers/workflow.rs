@@ -33,6 +33,10 @@ pub(super) async fn prepare(queue: &Queue, payload: &Json, user_id: &UserId) -> 
     let mut payload: Payload = decode(payload)?;
     let options = run_options(payload.mode, payload.record, payload.exchanges.take())?;
     let (plan, workflow_version) = match (&payload.workflow_definition, &payload.workflow_id) {
+        (Some(_), _) if payload.version.is_some() => {
+            let message = "a definition that is given has no versions; `version` goes with `workflowId`";
+            return Err(PrepareError::at("/version", "invalid-payload", message));
+        }
         (Some(definition), _) => {
             let plan = queue.plan(&digest(definition.as_str().as_bytes()), definition).await;
             (plan.map_err(|error| PrepareError::within("/workflowDefinition", error.0))?, None)

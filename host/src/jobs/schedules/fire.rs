@@ -5,7 +5,7 @@ use serde_json::json;
 use super::due::{Due, MOST_MISSED, Wanted, due};
 use crate::domain::{ExecutionId, JobId, JobStatus, JobType, Json, Schedule, ScheduleError};
 use crate::jobs::{PrepareError, Queue, Submit, SubmitError};
-use crate::store::{FireSchedule, Fired, Firing, StoreError};
+use crate::store::{DueCursor, FireSchedule, Fired, Firing, IdempotencyKey, Once, StoreError};
 
 /// Schedules looked at together.
 const BATCH: u32 = 100;
@@ -17,7 +17,8 @@ const TRIES: usize = 10;
 pub struct FiredSchedules {
     /// Schedules that were due, and that this process fired.
     pub fired: usize,
-    /// When the next one is due, in Unix milliseconds.
+    /// When the next one is due that was not at the time of the look, in Unix milliseconds: one that is, but could not be
+    /// read or fired, is no reason to look again before the usual time.
     pub next_at: Option<i64>,
 }
 
@@ -63,38 +64,45 @@ impl Queue {
     /// If the store fails. What was fired by then stays so.
     pub async fn fire_schedules(&self) -> Result<FiredSchedules, StoreError> {
         let shared = &self.shared;
+        let now = shared.sources.now_ms();
         let (mut fired, mut failed) = (0, None);
-        loop {
-            let now = shared.sources.now_ms();
-            let schedules = shared.store.due_schedules(now, BATCH).await?;
-            let (found, before) = (schedules.len(), fired);
-            for schedule in schedules {
+        let mut after = Some(DueCursor::default());
+        while let Some(from) = after {
+            let page = shared.store.due_schedules(now, BATCH, &from).await?;
+            for schedule in page.schedules {
                 match self.fire(&schedule, now).await {
+                    // Where others were faster, they are at it.
                     Ok(Fired::Lost) => {}
                     Ok(Fired::Idle | Fired::Busy) => fired += 1,
                     // One that fails does not keep the others waiting.
-                    Err(error) => failed = Some(error),
+                    Err(error) => {
+                        tracing::error!(schedule_id = schedule.id, %error, "a schedule cannot be fired");
+                        failed = Some(error);
+                    }
                 }
             }
-            // Where others were faster, they are at it.
-            if found < BATCH as usize || fired == before {
-                break;
-            }
+            after = page.next;
         }
         match failed {
-            None => Ok(FiredSchedules { fired, next_at: shared.store.next_due_schedule().await? }),
+            None => Ok(FiredSchedules { fired, next_at: shared.store.next_due_schedule(now).await? }),
             Some(error) => Err(error),
         }
     }
 
-    /// Make a job of a schedule now, whatever its times and its overlap policy say.
+    /// Make a job of a schedule now, whatever its times and its overlap policy say. With a key, unless that was used
+    /// before.
     ///
     /// # Errors
     /// If there is no such schedule, its workflow cannot be run, or the store fails.
-    pub async fn run_schedule(&self, id: &str) -> Result<ScheduledJob, RunScheduleError> {
+    pub async fn run_schedule(
+        &self,
+        id: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Once<ScheduledJob>, RunScheduleError> {
+        let store = &self.shared.store;
         for _ in 0..TRIES {
             let now = self.shared.sources.now_ms();
-            let schedule = self.shared.store.schedule(id).await?.ok_or(RunScheduleError::Unknown)?;
+            let schedule = store.schedule(id).await?.ok_or(RunScheduleError::Unknown)?;
             let mut submit = self.prepare(JobType::Workflow, &payload(&schedule), &schedule.user_id).await?;
             let mut firing = self.firing(&mut submit, &schedule, &[now])?;
             firing.waiting.clone_from(&schedule.waiting);
@@ -107,9 +115,19 @@ impl Queue {
                 idle: firing.clone(),
                 busy: firing,
             };
-            if self.shared.store.fire_schedule(fire).await? != Fired::Lost {
-                self.wake();
-                return Ok(ScheduledJob { execution_id: (&job_id).into(), job_id, status: JobStatus::Pending });
+            let fired = match &key {
+                None => store.fire_schedule(fire).await.map(Once::Done),
+                Some(key) => store.fire_schedule_once(key.clone(), job_id.as_str(), fire).await,
+            };
+            match fired? {
+                Once::Done(Fired::Lost) => {}
+                Once::Done(Fired::Idle | Fired::Busy) => {
+                    self.wake();
+                    let execution_id = (&job_id).into();
+                    return Ok(Once::Done(ScheduledJob { job_id, execution_id, status: JobStatus::Pending }));
+                }
+                Once::Known(id) => return Ok(Once::Known(id)),
+                Once::Reused => return Ok(Once::Reused),
             }
         }
         Err(RunScheduleError::Contended)

@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::events::Hub;
 use crate::orchestrator::Orchestrator;
 use crate::runtime::Runtime;
-use crate::store::{Finished, JobFilter, NewVersion, Record, Store, Stored, Urgency};
+use crate::store::{Finished, JobFilter, NewVersion, Once, Record, Store, Stored, Urgency};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -74,19 +74,19 @@ impl Process {
 
     async fn alone() -> Self {
         let process = Self::start("sqlite::memory:", Hands(Arc::new(AtomicI64::new(EIGHT))), 1).await;
-        process.save_workflow().await;
+        process.save_workflow("w").await;
         process
     }
 
-    async fn save_workflow(&self) {
+    async fn save_workflow(&self, id: &str) {
         let document: Json =
-            json!({"workflowId": "w", "nodes": [{"id": "n", "type": "core.transform", "config": {"expression": "1"}}]})
+            json!({"workflowId": id, "nodes": [{"id": "n", "type": "core.transform", "config": {"expression": "1"}}]})
                 .into();
         let version = NewVersion {
-            workflow_id: "w".to_owned(),
+            workflow_id: id.to_owned(),
             user_id: UserId::local(),
-            name: "w".to_owned(),
-            document_digest: "sha256:w".to_owned(),
+            name: id.to_owned(),
+            document_digest: format!("sha256:{id}"),
             document,
             at: EIGHT,
         };
@@ -311,7 +311,7 @@ async fn two_schedulers_on_one_database_fire_each_due_time_once() {
     let url = Postgres::shared().database().await;
     let clock = Hands(Arc::new(AtomicI64::new(EIGHT)));
     let (one, other) = (Process::start(&url, clock.clone(), 1).await, Process::start(&url, clock, 2).await);
-    one.save_workflow().await;
+    one.save_workflow("w").await;
     for n in 0..5 {
         one.save(Schedule { catch_up: CatchUp::All, ..schedule(&format!("s{n}")) }).await;
     }
@@ -335,11 +335,36 @@ async fn a_schedule_can_be_run_at_any_time() {
     let process = Process::alone().await;
     process.save(Schedule { overlap: Overlap::Skip, active: false, next_at: None, ..schedule("s") }).await;
     process.clock.0.store(EIGHT + 7, Ordering::SeqCst);
-    let first = process.queue.run_schedule("s").await.unwrap();
-    let second = process.queue.run_schedule("s").await.unwrap();
+    let run = async || match process.queue.run_schedule("s", None).await {
+        Ok(Once::Done(job)) => job,
+        other => panic!("{other:?}"),
+    };
+    let (first, second) = (run().await, run().await);
     assert_ne!(first.job_id, second.job_id);
     assert_eq!(process.due_times().await, [EIGHT + 7, EIGHT + 7]);
     let schedule = process.read("s").await;
     assert_eq!((schedule.next_at, schedule.last_job_id), (None, Some(second.job_id)));
-    assert!(matches!(process.queue.run_schedule("none").await, Err(RunScheduleError::Unknown)));
+    assert!(matches!(process.queue.run_schedule("none", None).await, Err(RunScheduleError::Unknown)));
+}
+
+#[tokio::test]
+async fn schedules_that_cannot_be_read_or_fired_keep_none_from_firing() {
+    let process = Process::alone().await;
+    // More than are looked at together, and due before the others.
+    for n in 0..150 {
+        process.save(schedule(&format!("a{n}"))).await;
+    }
+    process.save(schedule("good")).await;
+    process.store.spoil("UPDATE schedules SET timezone = 'Nowhere' WHERE id <> 'good'").await;
+    assert_eq!(process.at(EIGHT).await, 1);
+    assert_eq!(process.due_times().await, hours([0]));
+    // What stays due is no reason to look again at once.
+    let looked = process.queue.fire_schedules().await.unwrap();
+    assert_eq!(looked, FiredSchedules { fired: 0, next_at: Some(EIGHT + HOUR) });
+    process.save_workflow("odd").await;
+    process.store.spoil("UPDATE documents SET body = '{' WHERE digest = 'sha256:odd'").await;
+    process.store.spoil("UPDATE schedules SET timezone = 'UTC', workflow_id = 'odd' WHERE id <> 'good'").await;
+    process.clock.0.store(EIGHT + HOUR, Ordering::SeqCst);
+    process.queue.fire_schedules().await.unwrap_err();
+    assert_eq!(process.due_times().await, hours([0, 1]));
 }

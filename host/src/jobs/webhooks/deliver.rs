@@ -37,18 +37,37 @@ impl Queue {
             match done {
                 Ok(_) => break,
                 Err(error) => {
-                    tracing::error!(job_id = %job.job_id, %error, "a delivery cannot be recorded, trying again")
+                    tracing::error!(job_id = %job.job_id, %error, "a delivery cannot be recorded, trying again");
+                    if matches!(error, StoreError::Corrupt { .. }) {
+                        // It will not be better the next time.
+                        made = self.unreadable(job, &error, made).await;
+                    }
                 }
             }
-            tokio::select! {
-                () = live.hand_over.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
+            // With nothing made there is something to do for who cancels it.
+            if pause(live, wait, made.is_none()).await {
+                return;
             }
             wait = (wait * 2).min(MAX_STORE_WAIT);
         }
         // Its next attempt may be due before any other job's.
         if made.is_some_and(|made| matches!(made.verdict, Verdict::Retry(_))) {
             self.wake();
+        }
+    }
+
+    /// The end of a delivery whose records hold nonsense; what was made if even that cannot be told yet.
+    async fn unreadable(&self, job: &ClaimedJob, error: &StoreError, made: Option<Attempted>) -> Option<Attempted> {
+        let ended = self.attempted(job, None, false, Verdict::End(DeliveryStatus::Exhausted));
+        let ended = Attempted { error: Some(format!("it cannot be delivered: {error}")), ..ended };
+        if let Some(made) = made {
+            let Attempted { delivery_id, sent, response_status, .. } = made;
+            return Some(Attempted { delivery_id, sent, response_status, ..ended });
+        }
+        match self.shared.store.delivery_id(&job.job_id).await {
+            Ok(delivery_id) => Some(Attempted { delivery_id, ..ended }),
+            Err(StoreError::Corrupt { .. }) => Some(ended),
+            Err(_) => None,
         }
     }
 
@@ -133,14 +152,21 @@ impl Queue {
 
     fn after_failure(&self, job: &ClaimedJob) -> Verdict {
         let shared = &self.shared;
-        // One that a worker took down with it was none.
-        let attempts = job.attempts.saturating_sub(job.takeovers);
-        if attempts >= job.max_attempts {
+        if job.attempts >= job.max_attempts {
             return Verdict::End(DeliveryStatus::Exhausted);
         }
-        let delay = super::super::backoff(&shared.jobs, attempts, shared.sources.fraction());
+        let delay = super::super::backoff(&shared.jobs, job.attempts, shared.sources.fraction());
         let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         Verdict::Retry(shared.sources.now_ms().saturating_add(delay_ms))
+    }
+}
+
+/// Wait until the store may be asked again, or, with `cancellable`, somebody cancels; `true`: it is handed over.
+pub(super) async fn pause(live: &Live, wait: Duration, cancellable: bool) -> bool {
+    tokio::select! {
+        () = live.hand_over.cancelled() => true,
+        () = live.cancel.cancelled(), if cancellable => false,
+        () = tokio::time::sleep(wait) => false,
     }
 }
 

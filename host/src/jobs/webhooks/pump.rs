@@ -1,7 +1,9 @@
 //! Follows the log of events and makes deliveries of what subscriptions want. Without subscriptions it reads nothing.
 //!
 //! Deliveries and the place in the log up to which they were made are written together, under a lock, and only if no webhook
-//! was changed since the pump last looked: so each event is delivered once, whatever crashes, however many pumps there are.
+//! that may want them was changed since the pump last looked: so each event is delivered once, whatever crashes, however
+//! many pumps there are. Events are read before the webhooks, so that what is made from then on, as the webhooks of jobs are
+//! all the time, wants none of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,11 +30,18 @@ const MAX_STORE_WAIT: Duration = Duration::from_secs(30);
 pub(in crate::jobs) struct Pump {
     /// Another process may have changed webhooks.
     stale: AtomicBool,
+    /// Whoever removes old jobs wants to know how far events are forwarded.
+    save: AtomicBool,
 }
 
 impl Pump {
     pub(super) fn changed(&self) {
         self.stale.store(true, Ordering::Release);
+    }
+
+    /// Write the place in the log, once all is looked at. It has to be woken after that.
+    pub(in crate::jobs) fn save(&self) {
+        self.save.store(true, Ordering::Release);
     }
 }
 
@@ -48,6 +57,8 @@ pub(super) struct Following {
     /// The same as far as it is written.
     saved: i64,
     of_all: Vec<Subscription>,
+    /// Whether there is a webhook that could not be read.
+    unreadable: bool,
     of_job: HashMap<JobId, Subscription>,
 }
 
@@ -91,15 +102,31 @@ impl Queue {
 
     /// Forward all that is committed.
     pub(super) async fn pump(&self, following: &mut Following) -> Result<(), StoreError> {
+        let shared = &self.shared;
         loop {
-            let commits = Some(self.shared.store.webhook_changes());
-            let stale = self.shared.pump.stale.swap(false, Ordering::AcqRel);
+            let events = match following.is_idle() {
+                true => Vec::new(),
+                false => shared.store.all_events(following.position, EVENTS).await?,
+            };
+            let (was_idle, position) = (following.is_idle(), following.position);
+            let commits = Some(shared.store.webhook_changes());
+            let stale = shared.pump.stale.swap(false, Ordering::AcqRel);
             if stale || following.commits != commits {
                 following.reload(self).await?;
                 following.commits = commits;
             }
-            if following.is_idle() || !following.step(self).await? {
+            if following.is_idle() {
                 return Ok(());
+            }
+            if was_idle || following.position != position {
+                continue;
+            }
+            if events.is_empty() {
+                if !shared.pump.save.swap(false, Ordering::AcqRel) || following.save(self).await? {
+                    return Ok(());
+                }
+            } else {
+                following.step(self, &events).await?;
             }
         }
     }
@@ -107,7 +134,7 @@ impl Queue {
 
 impl Following {
     fn is_idle(&self) -> bool {
-        self.of_all.is_empty() && self.of_job.is_empty()
+        self.of_all.is_empty() && self.of_job.is_empty() && !self.unreadable
     }
 
     /// Learn of changed webhooks, and go back to where those that are new begin.
@@ -117,6 +144,7 @@ impl Following {
         if self.is_idle() || found.cursor > self.position {
             // Nobody looked while there was nothing to look for, or others have come further and seen jobs end.
             self.of_job.clear();
+            self.unreadable = false;
             found = store.subscriptions(0).await?;
             self.position = found.cursor;
         }
@@ -126,6 +154,7 @@ impl Following {
         }
         self.saved = self.saved.max(found.cursor);
         self.change = found.change;
+        self.unreadable |= found.unreadable;
         self.of_all.clear();
         for webhook in found.webhooks {
             match webhook.job_id.clone() {
@@ -136,14 +165,28 @@ impl Following {
         Ok(())
     }
 
-    /// Look at the next events; `false` if there are none.
-    async fn step(&mut self, queue: &Queue) -> Result<bool, StoreError> {
+    /// Write how far this one has come; `false` if that has to be looked at again.
+    async fn save(&mut self, queue: &Queue) -> Result<bool, StoreError> {
+        if self.position <= self.saved {
+            return Ok(true);
+        }
+        let nothing = Forwarded { change: self.change, to: self.position, deliveries: Vec::new(), ended: Vec::new() };
+        if queue.shared.store.forward(nothing).await?.is_none() {
+            queue.shared.pump.changed();
+            queue.shared.pump.save();
+            return Ok(false);
+        }
+        self.saved = self.position;
+        Ok(true)
+    }
+
+    /// Look at these events, which are the next.
+    async fn step(&mut self, queue: &Queue, events: &[Event]) -> Result<(), StoreError> {
         let shared = &queue.shared;
-        let events = shared.store.all_events(self.position, EVENTS).await?;
-        let Some(newest) = events.last().map(|event| event.position) else { return Ok(false) };
-        let mut forwarded = Forwarded { change: self.change, to: newest, deliveries: Vec::new(), ended: Vec::new() };
+        let mut forwarded =
+            Forwarded { change: self.change, to: self.position, deliveries: Vec::new(), ended: Vec::new() };
         let mut ended = Vec::new();
-        for event in &events {
+        for event in events {
             if forwarded.deliveries.len() >= DELIVERIES {
                 break;
             }
@@ -158,7 +201,7 @@ impl Following {
             match shared.store.forward(forwarded).await? {
                 None => {
                     shared.pump.changed();
-                    return Ok(true);
+                    return Ok(());
                 }
                 Some(0) => {}
                 Some(_) => queue.wake(),
@@ -169,7 +212,7 @@ impl Following {
             self.of_job.remove(job_id);
         }
         self.position = to;
-        Ok(true)
+        Ok(())
     }
 
     fn deliveries(&self, queue: &Queue, event: &Event, forwarded: &mut Forwarded, ended: &mut Vec<JobId>) {

@@ -9,6 +9,8 @@ pub(crate) enum Arg {
     Text(Option<String>),
     /// BIGINT.
     Int(Option<i64>),
+    /// BLOB, or what the database has for it.
+    Bytes(Vec<u8>),
 }
 
 impl Arg {

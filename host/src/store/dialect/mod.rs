@@ -1,6 +1,6 @@
 //! The only place that knows which database it is: connections, arguments and rows without a type parameter.
 //!
-//! SQL above this module is one text for every database: `$1` parameters, TEXT and BIGINT, standard clauses.
+//! SQL above this module is one text for every database: `$1` parameters, TEXT, BIGINT and bytes, standard clauses.
 
 mod arg;
 mod insert;

@@ -249,6 +249,7 @@ pub(crate) fn arguments(args: impl IntoIterator<Item = Arg>) -> Result<PgArgumen
         match arg {
             Arg::Text(Some(text)) => arguments.add(text),
             Arg::Int(Some(number)) => arguments.add(number),
+            Arg::Bytes(bytes) => arguments.add(bytes),
             Arg::Text(None) | Arg::Int(None) => arguments.add(Null),
         }
         .map_err(sqlx::Error::Encode)?;

@@ -28,6 +28,15 @@ impl Row {
         .map_err(|error| error.to_string())
     }
 
+    /// What is no text and no number. The error says which column and why.
+    pub(crate) fn bytes(&self, index: usize) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Sqlite(row) => row.try_get(index),
+            Self::Postgres(row) => row.try_get(index),
+        }
+        .map_err(|error| error.to_string())
+    }
+
     /// The column's name, for messages.
     pub(crate) fn name(&self, index: usize) -> String {
         match self {

@@ -142,6 +142,7 @@ pub(crate) fn arguments(args: impl IntoIterator<Item = Arg>) -> Result<SqliteArg
         match arg {
             Arg::Text(text) => arguments.add(text),
             Arg::Int(number) => arguments.add(number),
+            Arg::Bytes(bytes) => arguments.add(bytes),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -3,6 +3,7 @@
 
 mod commands;
 mod flows;
+mod idempotency;
 mod jobs;
 mod outages;
 mod plans;

@@ -216,7 +216,7 @@ async fn workflows_are_listed_last_saved_first(fixture: Fixture) {
 
 async fn odd_text_survives(fixture: Fixture) {
     let odd = "\u{1F600} e\u{301} \u{202E}x\u{200D} \u{FFFF} '\"; DROP TABLE events; -- \r\n\t $1 ?";
-    let escaped = json(r#"{"nul":"\u0000","lone":"\ud800","k\u0000":1}"#);
+    let escaped = json(r#"{"nul":"\u0000","pair":"\ud83d\ude00","k\u0000":1}"#);
     let submission = Submission { workflow_id: odd.into(), input: escaped.clone(), ..submission("e") };
     let mut first = entry(1, EventKind::NodeFailed);
     first.message = format!("before\0after {odd}");

@@ -1,12 +1,16 @@
 //! Removing what is old, and nothing else.
 
 use super::*;
+use crate::domain::AuditEntry;
 
 conformance! {
     old_jobs_go_with_all_that_is_theirs,
     what_has_not_ended_stays,
     jobs_go_in_steps_the_oldest_first,
     a_flow_goes_as_a_whole,
+    jobs_stay_until_their_webhook_was_told,
+    jobs_stay_until_webhooks_have_their_events,
+    a_flow_stays_until_webhooks_were_told,
     the_floor_rises_to_the_newest_event_that_went,
     old_keys_are_forgotten,
     documents_go_that_nobody_uses,
@@ -114,6 +118,91 @@ async fn a_flow_goes_as_a_whole(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT COUNT(*) FROM flows").await, 0);
     assert_eq!(fixture.number("SELECT COUNT(*) FROM events").await, 0);
     assert_eq!(fixture.number("SELECT COUNT(*) FROM jobs").await, 0);
+}
+
+fn own_webhook(id: &str, job_id: Option<&str>) -> NewWebhook {
+    NewWebhook {
+        id: id.into(),
+        user_id: UserId::local(),
+        url: "https://a.example/".into(),
+        events: vec![crate::domain::webhook::EventFilter::All],
+        secret: Sealed { value: "v".into(), nonce: "n".into(), key_id: "k".into() },
+        active: true,
+        job_id: job_id.map(Into::into),
+        at: 1000,
+    }
+}
+
+/// Forward everything, and end these webhooks; a delivery `d` to the first of them.
+async fn forward_all(fixture: &Fixture, ended: &[&str]) {
+    let (store, change) = (&fixture.store, fixture.store.subscriptions(0).await.unwrap().change);
+    let to = store.event_positions().await.unwrap().newest;
+    let delivery = |webhook_id: &&str| NewDelivery {
+        id: "d".into(),
+        webhook_id: (*webhook_id).into(),
+        user_id: UserId::local(),
+        event: "job:completed".into(),
+        position: to,
+        body: json("{}"),
+        max_attempts: 2,
+        at: 1000,
+    };
+    let deliveries = ended.first().map(delivery).into_iter().collect();
+    let ended = ended.iter().map(|id| (*id).to_owned()).collect();
+    store.forward(Forwarded { change, to, deliveries, ended }).await.unwrap().unwrap();
+}
+
+async fn jobs_stay_until_their_webhook_was_told(fixture: Fixture) {
+    let store = &fixture.store;
+    whole(&fixture, "other", 2000).await;
+    fixture.put(vec![submit("own"), Record::Webhook(Box::new(own_webhook("w", Some("own"))))]).await;
+    fixture.put(vec![event("own", 1, EventKind::ExecutionCompleted), end("own", 2000)]).await;
+    forward_all(&fixture, &["w"]).await;
+    assert_eq!(store.remove_jobs(5000, 1).await.unwrap(), Removed { rows: 1, more: true });
+    for status in ["pending", "delayed", "processing"] {
+        let set = format!("UPDATE jobs SET status = '{status}' WHERE id = 'd'");
+        fixture.run(Box::leak(set.into_boxed_str())).await;
+        assert_eq!(store.remove_jobs(5000, 10).await.unwrap(), Removed::default(), "{status}");
+    }
+    assert!(store.delivery_work(&"d".into()).await.unwrap().is_some(), "it can still be sent");
+    fixture.run("UPDATE jobs SET status = 'dead', ended_at = 9000 WHERE id = 'd'").await;
+    assert_eq!(store.remove_jobs(5000, 10).await.unwrap().rows, 1);
+    assert!(store.webhook("w").await.unwrap().is_none());
+}
+
+async fn jobs_stay_until_webhooks_have_their_events(fixture: Fixture) {
+    let store = &fixture.store;
+    let entry = AuditEntry {
+        id: "a".into(),
+        at: 1,
+        user_id: UserId::local(),
+        action: "test".into(),
+        subject: "test".into(),
+        details: Json::null(),
+    };
+    store.create_webhook(own_webhook("w", None), entry.clone()).await.unwrap();
+    whole(&fixture, "told", 2000).await;
+    forward_all(&fixture, &[]).await;
+    whole(&fixture, "untold", 2000).await;
+    assert_eq!(store.remove_jobs(5000, 10).await.unwrap().rows, 1);
+    assert!(store.job(&"untold".into()).await.unwrap().is_some());
+    // With nobody to tell, nothing is in the way.
+    let off = WebhookChange { active: Some(false), at: 1, ..WebhookChange::default() };
+    store.change_webhook("w", off, AuditEntry { id: "b".into(), ..entry }).await.unwrap();
+    assert_eq!(store.remove_jobs(5000, 10).await.unwrap().rows, 1);
+}
+
+async fn a_flow_stays_until_webhooks_were_told(fixture: Fixture) {
+    let store = &fixture.store;
+    let own = Record::Webhook(Box::new(own_webhook("w", Some("b"))));
+    fixture.put(vec![flow("f"), member("a", "f"), member("b", "f"), own]).await;
+    fixture.put(vec![event("b", 1, EventKind::ExecutionCompleted), end("a", 2000), end("b", 2000)]).await;
+    fixture.run("UPDATE flows SET ended_at = 3000 WHERE id = 'f'").await;
+    assert_eq!(store.remove_flow_jobs(5000, 10).await.unwrap(), Removed::default(), "not forwarded");
+    forward_all(&fixture, &["w"]).await;
+    assert_eq!(store.remove_flow_jobs(5000, 10).await.unwrap(), Removed::default(), "not delivered");
+    fixture.run("UPDATE jobs SET status = 'completed', ended_at = 9000 WHERE id = 'd'").await;
+    assert_eq!(store.remove_flow_jobs(5000, 10).await.unwrap(), Removed { rows: 2, more: true });
 }
 
 async fn the_floor_rises_to_the_newest_event_that_went(fixture: Fixture) {

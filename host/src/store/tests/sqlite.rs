@@ -246,6 +246,7 @@ pub(super) fn statements() -> Vec<String> {
         webhooks::OF_JOBS,
         webhooks::LATER,
         webhooks::WORK,
+        webhooks::ID,
         webhooks::DELIVERY,
         webhooks::DELIVERIES,
         webhooks::DELIVERIES_AFTER,

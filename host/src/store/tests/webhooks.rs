@@ -11,6 +11,9 @@ conformance! {
     a_jobs_own_webhook_comes_with_the_job,
     what_was_forwarded_is_not_forwarded_again,
     nothing_is_forwarded_by_who_missed_a_change,
+    webhooks_of_jobs_that_begin_later_hold_nothing_up,
+    a_webhook_that_cannot_be_read_is_left_out,
+    an_attempt_that_was_made_forgets_takeovers,
     an_attempt_is_recorded_by_the_holder_alone,
     a_receiver_that_wants_nothing_more_gets_nothing_more,
     what_is_exhausted_can_be_sent_again,
@@ -207,6 +210,71 @@ async fn nothing_is_forwarded_by_who_missed_a_change(fixture: Fixture) {
     assert_eq!(store.subscriptions(0).await.unwrap().cursor, start);
     assert!(store.deliveries("w", None, 10).await.unwrap().is_empty());
     assert_eq!(store.forward(forwarded(2)).await.unwrap(), Some(1));
+}
+
+async fn webhooks_of_jobs_that_begin_later_hold_nothing_up(fixture: Fixture) {
+    let store = &fixture.store;
+    create(&fixture, webhook("w", "*")).await;
+    let known = store.subscriptions(0).await.unwrap().change;
+    let hand_in = async |id: &str| {
+        let own = NewWebhook { job_id: Some(id.into()), ..webhook(&format!("of-{id}"), "*") };
+        let records = vec![submit(id), event(id, 1, EventKind::ExecutionStarted), Record::Webhook(Box::new(own))];
+        fixture.put(records).await;
+        store.event_positions().await.unwrap().newest
+    };
+    fixture.put(vec![submit("a"), event("a", 1, EventKind::ExecutionStarted)]).await;
+    let a = store.event_positions().await.unwrap().newest;
+    let (b, c) = (hand_in("b").await, hand_in("c").await);
+    let forward = async |change, id: &str, to| {
+        let deliveries = vec![delivery(id, to)];
+        store.forward(forwarded(change, to, deliveries)).await.unwrap()
+    };
+    // The first event of `b` is in it, which a webhook wants that is not known.
+    assert_eq!(forward(known, "d1", b).await, None);
+    assert_eq!(forward(known, "d1", c).await, None);
+    assert_eq!(store.subscriptions(0).await.unwrap().webhooks.len(), 3);
+    assert_eq!(forward(known, "d1", a).await, Some(1), "both begin after it");
+    // Who looks anew is told of both, from where they begin, which nobody has passed.
+    let found = store.subscriptions(known).await.unwrap();
+    let mut begins: Vec<_> = found.webhooks.iter().filter(|webhook| webhook.job_id.is_some()).collect();
+    begins.sort_by_key(|webhook| webhook.after);
+    assert_eq!(begins.iter().map(|webhook| webhook.after).collect::<Vec<_>>(), [a, b]);
+    assert_eq!(found.cursor, a);
+    assert_eq!(forward(known + 1, "d2", b).await, Some(1), "`b` is known, `c` begins after it");
+    // Any other change may be of what is to be sent.
+    store.change_webhook("w", WebhookChange { at: 1, ..WebhookChange::default() }, audit("x")).await.unwrap();
+    assert_eq!(forward(known + 2, "d3", c).await, None);
+    assert!(store.delete_webhook("w", 1, audit("y")).await.unwrap());
+    assert_eq!(forward(known + 3, "d3", c).await, None, "a webhook that is gone leaves no row");
+    hand_in("e").await;
+    assert_eq!(forward(known + 4, "d3", c).await, Some(1));
+}
+
+async fn a_webhook_that_cannot_be_read_is_left_out(fixture: Fixture) {
+    create(&fixture, webhook("bad", "*")).await;
+    create(&fixture, NewWebhook { job_id: Some("j".into()), ..webhook("bad-of-job", "*") }).await;
+    create(&fixture, webhook("good", "*")).await;
+    assert!(!fixture.store.subscriptions(0).await.unwrap().unreadable);
+    fixture.run("UPDATE webhooks SET events = '{' WHERE id <> 'good'").await;
+    let found = fixture.store.subscriptions(0).await.unwrap();
+    assert_eq!(found.webhooks.iter().map(|webhook| webhook.id.as_str()).collect::<Vec<_>>(), ["good"]);
+    assert!(found.unreadable);
+}
+
+async fn an_attempt_that_was_made_forgets_takeovers(fixture: Fixture) {
+    let store = &fixture.store;
+    claimed(&fixture).await;
+    let claim_one = async |now| {
+        let queues = vec![QueueLimit { name: WEBHOOK_QUEUE.into(), at_most: None }];
+        let claimed = store.claim_jobs(ClaimRequest { queues, ..claim(now, 10) }).await.unwrap();
+        claimed.jobs.into_iter().map(|job| (job.attempts, job.takeovers)).collect::<Vec<_>>()
+    };
+    store.take_over(1, true, Vec::new()).await.unwrap();
+    assert_eq!(claim_one(1000).await, [(1, 1)]);
+    assert!(store.record_attempt(attempted("d", Verdict::Retry(3000))).await.unwrap());
+    assert_eq!(claim_one(3000).await, [(2, 0)]);
+    store.take_over(1, true, Vec::new()).await.unwrap();
+    assert_eq!(claim_one(3000).await, [(2, 1)], "from 1 again");
 }
 
 async fn an_attempt_is_recorded_by_the_holder_alone(fixture: Fixture) {

@@ -78,6 +78,8 @@ pub enum Resent {
 pub(crate) const WORK: &str = "SELECT d.id, d.webhook_id, w.url, w.secret, w.nonce, w.key_id, w.state, d.body \
      FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id WHERE d.job_id = $1";
 
+pub(crate) const ID: &str = "SELECT id FROM webhook_deliveries WHERE job_id = $1";
+
 impl Store {
     /// What a job is to deliver; `None` if it was deleted.
     ///
@@ -94,6 +96,15 @@ impl Store {
             wanted: columns.text(6)? != "inactive",
             body: columns.json(7)?,
         }))
+    }
+
+    /// The id of what a job is to deliver, if the rest of it cannot be read; `None` if it was deleted.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn delivery_id(&self, job_id: &JobId) -> Result<Option<String>, StoreError> {
+        let row = self.first(ID, [job_id.as_str().into()]).await?;
+        row.map(|row| Columns::new(&row, "webhook_deliveries", job_id).text(0)).transpose()
     }
 
     /// Record an attempt with what follows for its job; `false` if its worker did not hold the job any more, and then
@@ -138,6 +149,8 @@ impl Command for Attempted {
         const RECORD: &str = "UPDATE webhook_deliveries SET status = $3, attempts = attempts + 1, response_status = $4, \
              error = $5, attempted_at = $6 WHERE id = $1 AND job_id = $2";
         const UNSENT: &str = "UPDATE webhook_deliveries SET status = $3, error = $4 WHERE id = $1 AND job_id = $2";
+        // A worker that came as far as this was not brought down by it.
+        const SURVIVED: &str = "UPDATE jobs SET takeovers = 0 WHERE id = $1";
         const DELIVERED: &str = "UPDATE webhook_deliveries SET delivered_at = $2 WHERE id = $1";
         let connection = &mut transaction.connection;
         let which = [Arg::from(delivery_id), self.job_id.as_str().into(), status.as_str().into()].into_iter();
@@ -145,6 +158,7 @@ impl Command for Attempted {
             let response_status = self.response_status.map(i64::from).into();
             let what = [response_status, self.error.as_deref().into(), self.now.into()];
             connection.execute(RECORD, which.chain(what)).await?;
+            connection.execute(SURVIVED, [self.job_id.as_str().into()]).await?;
         } else {
             connection.execute(UNSENT, which.chain([self.error.as_deref().into()])).await?;
         }

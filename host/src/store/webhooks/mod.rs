@@ -24,7 +24,7 @@ pub use deliveries::NewDelivery;
 pub use follow::{Forwarded, Subscription, Subscriptions};
 #[cfg(test)]
 pub(crate) use {
-    attempts::WORK,
+    attempts::{ID, WORK},
     follow::{LATER, OF_ALL, OF_JOBS},
     reads::{DELIVERIES, DELIVERIES_AFTER, DELIVERY, OF_JOB, WEBHOOK, WEBHOOKS, WEBHOOKS_AFTER},
 };

@@ -1,0 +1,104 @@
+//! The bytes of components.
+
+use super::super::Store;
+use super::super::batch::Transaction;
+use super::super::columns::Columns;
+use super::super::command::Command;
+use super::super::dialect::Arg;
+use super::super::error::StoreError;
+
+/// Most bytes of one part: a transaction writes one, so that other writes wait for some milliseconds at most.
+pub const PART_BYTES: usize = 256 << 10;
+
+const SIZE: &str = "SELECT bytes FROM components WHERE digest = $1";
+const PART: &str = "SELECT content FROM component_parts WHERE digest = $1 AND number = $2";
+
+impl Store {
+    /// Keep a component's bytes, if they are not kept already. What no version and no upload names after an hour is
+    /// [swept away](Store::sweep_components).
+    ///
+    /// # Errors
+    /// If the database fails; then some parts may be there, and keeping it again completes them.
+    pub async fn keep_component(&self, digest: &str, bytes: &[u8], now: i64) -> Result<(), StoreError> {
+        for (number, part) in (0_i64..).zip(bytes.chunks(PART_BYTES)) {
+            let part = Part { digest: digest.to_owned(), number, content: part.to_vec(), bytes: bytes.len(), now };
+            self.ask(part).await?;
+        }
+        Ok(())
+    }
+
+    /// A component's bytes; `None` if they are not here, or not all of them.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(row) = self.first(SIZE, [digest.into()]).await? else { return Ok(None) };
+        let size: usize = Columns::new(&row, "components", &digest).number(0)?;
+        let mut bytes = Vec::with_capacity(size);
+        for number in 0_i64.. {
+            if bytes.len() >= size {
+                break;
+            }
+            let Some(row) = self.first(PART, [digest.into(), number.into()]).await? else { return Ok(None) };
+            bytes.extend_from_slice(&Columns::new(&row, "component_parts", &digest).bytes(0)?);
+        }
+        Ok((bytes.len() == size).then_some(bytes))
+    }
+
+    /// Remove one component that nothing names and that is older than `before`, in Unix milliseconds; whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn sweep_components(&self, before: i64) -> Result<bool, StoreError> {
+        self.ask(Sweep { before }).await
+    }
+}
+
+#[derive(Debug)]
+struct Part {
+    digest: String,
+    number: i64,
+    content: Vec<u8>,
+    bytes: usize,
+    now: i64,
+}
+
+impl Command for Part {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        const COMPONENT: &str = "INSERT INTO components (digest, bytes, created_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (digest) DO UPDATE SET created_at = $3";
+        const PART: &str = "INSERT INTO component_parts (digest, number, content) VALUES ($1, $2, $3) \
+             ON CONFLICT (digest, number) DO NOTHING";
+        let connection = &mut transaction.connection;
+        let bytes = i64::try_from(self.bytes).unwrap_or(i64::MAX);
+        connection.execute(COMPONENT, [self.digest.as_str().into(), bytes.into(), self.now.into()]).await?;
+        let content = Arg::Bytes(self.content.clone());
+        connection.execute(PART, [self.digest.as_str().into(), self.number.into(), content]).await.map(drop)
+    }
+}
+
+#[derive(Debug)]
+struct Sweep {
+    before: i64,
+}
+
+impl Command for Sweep {
+    type Output = bool;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+        const UNUSED: &str = "SELECT digest FROM components c WHERE created_at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM block_versions v WHERE v.digest = c.digest) \
+             AND NOT EXISTS (SELECT 1 FROM block_uploads u WHERE u.digest = c.digest AND u.status = 'compiling') \
+             ORDER BY digest LIMIT 1";
+        let connection = &mut transaction.connection;
+        let Some(row) = connection.fetch_first(UNUSED, [self.before.into()]).await? else { return Ok(false) };
+        let digest = Columns::new(&row, "components", &"unused").text(0)?;
+        for sql in ["DELETE FROM component_parts WHERE digest = $1", "DELETE FROM components WHERE digest = $1"] {
+            connection.execute(sql, [digest.as_str().into()]).await?;
+        }
+        Ok(true)
+    }
+}
