@@ -28,6 +28,8 @@ pub struct Context<'a> {
     #[serde(borrow)]
     settings: Option<&'a RawValue>,
     #[serde(borrow)]
+    placeholders: Option<&'a RawValue>,
+    #[serde(borrow)]
     state: Option<&'a RawValue>,
 }
 
@@ -121,6 +123,18 @@ impl<'a> Context<'a> {
         named(self.settings, "setting", name)
     }
 
+    /// What stands for a secret in requests by way of a standard client (`wasi:http`), `None` if the secret is not granted
+    /// or the component has no such client.
+    ///
+    /// The host puts the secret in its place in headers, the query and the body, if it may go where the request goes. The
+    /// text is worth nothing after the call.
+    ///
+    /// # Errors
+    /// [`codes::INVALID_CONFIG`] if it is no text.
+    pub fn placeholder(&self, secret: &str) -> Result<Option<String>, Failure> {
+        named(self.placeholders, "placeholder", secret)
+    }
+
     /// What the last suspension of this call left, `None` on the first call.
     ///
     /// # Errors
@@ -184,6 +198,10 @@ mod tests {
         assert_eq!(context.variable::<u8>("s").unwrap_err().code(), codes::INVALID_CONFIG);
         assert_eq!(context.setting::<String>("url").unwrap().as_deref(), Some("u"));
         assert_eq!(context.state::<serde_json::Value>().unwrap(), Some(serde_json::json!({"run": 7})));
+        assert_eq!(context.placeholder("key").unwrap(), None);
+        let context = Context::from_json(r#"{"placeholders": {"key": "stands-for-it"}}"#).unwrap();
+        assert_eq!(context.placeholder("key").unwrap().as_deref(), Some("stands-for-it"));
+        assert_eq!(context.placeholder("other").unwrap(), None);
     }
 
     #[test]

@@ -1,0 +1,2 @@
+/** Imported for its effect: what is written to `console` becomes log lines of the block. */
+export {};

@@ -1,0 +1,1 @@
+export { send, sendAll } from "blockyard:block/http@0.1.0";

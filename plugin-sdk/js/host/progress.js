@@ -1,0 +1,1 @@
+export { report } from "blockyard:block/progress@0.1.0";

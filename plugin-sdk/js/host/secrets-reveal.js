@@ -1,0 +1,1 @@
+export { reveal } from "blockyard:block/secrets-reveal@0.1.0";

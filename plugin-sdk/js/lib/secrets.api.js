@@ -1,0 +1,3 @@
+// What an author sees of `secrets.js`.
+
+export { Secret, SecretError, get, getOptional } from "./secrets.js";

@@ -1,0 +1,3 @@
+export function reveal(secret) {
+  return `text of ${secret.name()}`;
+}

@@ -1,0 +1,41 @@
+"""The header ``Retry-After``."""
+
+from __future__ import annotations
+
+import math
+
+_MONTHS = {
+    name: at
+    for at, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+_MAX_MS = 2**53
+
+
+def milliseconds(value: str, date: str | None) -> int | None:
+    """Milliseconds to wait: seconds, possibly with a fraction, or a date, which is measured from ``date``."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        end, start = _seconds(value), _seconds(date or "")
+        return None if end is None or start is None else max(0, end - start) * 1000
+    return min(_MAX_MS, max(0, math.ceil(seconds * 1000))) if math.isfinite(seconds) else None
+
+
+def _seconds(date: str) -> int | None:
+    """Seconds since 1970 of a date such as ``Sun, 06 Nov 1994 08:49:37 GMT`` (RFC 9110, section 5.6.7)."""
+    try:
+        _, day, month, year, time, _ = date.split()
+        hour, minute, second = (int(part) for part in time.split(":"))
+        days = _days(int(year), _MONTHS[month], int(day))
+    except (KeyError, ValueError):
+        return None
+    return days * 86_400 + hour * 3600 + minute * 60 + second
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the Gregorian calendar. Years begin in March here, so that the leap day comes last."""
+    year -= month <= 2
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return year * 365 + year // 4 - year // 100 + year // 400 + of_year - 719_468
