@@ -1,5 +1,7 @@
-//! Compiles every crate in `plugins/` and lists the components for `blocks/builtin.rs` to embed.
+//! Compiles every crate in `plugins/` and lists the components for `blocks/builtin.rs` to embed, and what
+//! `blockyard block new` writes for `cli/block/embedded.rs`.
 
+mod build_embed;
 mod build_wasm;
 
 use std::fs;
@@ -10,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 fn main() {
     let workspace = path_of("CARGO_MANIFEST_DIR").join("..");
-    for watched in ["plugins", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock", "host/src/store/migrations"] {
+    let sdk = ["plugin-sdk/src", "plugin-sdk/replay", "plugin-sdk/templates"];
+    for watched in ["plugins", "wit", "Cargo.toml", "Cargo.lock", "host/src/store/migrations"].iter().chain(&sdk) {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let names = plugins(&workspace.join("plugins"));
@@ -32,6 +35,10 @@ fn main() {
     list.push(']');
     if let Err(error) = fs::write(path_of("OUT_DIR").join("builtin.rs"), list) {
         fail(&format!("cannot write the list of built-in blocks: {error}"));
+    }
+    let out = path_of("OUT_DIR");
+    if let Err(error) = fs::write(out.join("embedded.rs"), build_embed::list(&workspace, &out)) {
+        fail(&format!("cannot write the list of embedded files: {error}"));
     }
 }
 

@@ -7,7 +7,8 @@ use build_wasm::{build, path_of};
 
 fn main() {
     let workspace = path_of("CARGO_MANIFEST_DIR").join("..");
-    for watched in ["tests/guests", "plugin-sdk", "wit", "Cargo.toml", "Cargo.lock"] {
+    let sdk = ["plugin-sdk/Cargo.toml", "plugin-sdk/src", "plugin-sdk/replay"];
+    for watched in ["tests/guests", "wit", "Cargo.toml", "Cargo.lock"].iter().chain(&sdk) {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     let arguments = ["--package=blockyard-guests", "--examples"].map(str::to_owned);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::blocks::uploads::Uploads;
 use crate::blocks::{Catalogue, RegisterError};
 use crate::capabilities::Capabilities;
 use crate::capabilities::http::{HttpClient, SystemResolver};
@@ -34,6 +35,8 @@ pub struct App {
     pub http: HttpClient,
     /// The blocks.
     pub catalogue: Catalogue,
+    /// Blocks that users upload.
+    pub uploads: Uploads,
     /// Compiles and runs workflows.
     pub orchestrator: Orchestrator,
     /// Where executions are handed in.
@@ -89,6 +92,7 @@ impl App {
         let vault = vault(&config, &store, &sources).await?;
         let http = HttpClient::new(config.http.clone(), Arc::new(SystemResolver)).map_err(StartError::Http)?;
         let catalogue = blocks(&config, &sources, Capabilities { http: http.clone(), vault: vault.clone() }).await?;
+        let uploads = Uploads::new(store.clone(), catalogue.clone(), config.uploads, sources.clone());
         let (execution, clock) = (config.execution.clone(), sources.clone());
         let orchestrator = Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), clock)
             .map_err(StartError::Builtin)?;
@@ -97,10 +101,11 @@ impl App {
         let stopping = CancellationToken::new();
         // Heard from before anything is looked for, so that nothing falls between the two.
         if let Some(notices) = store.notices().await? {
-            let (tail, hub, queue) = (hub.tail(store.clone()), hub.clone(), queue.clone());
-            let listening = async move { tokio::join!(tail, listen(notices, hub, queue)) };
+            let (tail, hub, queue, uploads) = (hub.tail(store.clone()), hub.clone(), queue.clone(), uploads.clone());
+            let listening = async move { tokio::join!(tail, listen(notices, hub, queue, uploads)) };
             tokio::spawn(stopping.clone().run_until_cancelled_owned(listening));
         }
+        uploads.start().await?;
         queue.start().await?;
         Ok(Self {
             config: Arc::new(config),
@@ -110,6 +115,7 @@ impl App {
             hub,
             http,
             catalogue,
+            uploads,
             orchestrator,
             queue,
             stopping,
@@ -119,6 +125,7 @@ impl App {
     /// Let running executions end, hand over the rest, close the database.
     pub async fn stop(&self) {
         self.queue.stop().await;
+        self.uploads.stop().await;
         self.stopping.cancel();
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the database did not close cleanly");
@@ -127,10 +134,11 @@ impl App {
 }
 
 /// Pass on what the processes that share the database tell each other.
-async fn listen(mut notices: Notices, hub: Hub, queue: Queue) {
+async fn listen(mut notices: Notices, hub: Hub, queue: Queue, uploads: Uploads) {
     while let Some(notice) = notices.next().await {
         hub.hear(&notice);
         queue.hear(&notice);
+        uploads.hear(&notice);
     }
 }
 

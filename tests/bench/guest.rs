@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use blockyard::app::App;
 use blockyard::blocks::{Block, Call, CallAccess, CallContext, builtin};
 use blockyard::config::Config;
-use blockyard::domain::{Json, Mode};
+use blockyard::domain::{Json, Mode, Outputs};
+use blockyard::runtime::Finished;
 use serde_json::json;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
@@ -21,6 +22,8 @@ pub(crate) async fn measure(report: &mut Report) {
     let raw = Raw::new();
     let mut config = Config::default();
     config.database.url = "sqlite::memory:".to_owned();
+    // A fresh instance a call, as wasmtime alone has it here; `warm.rs` measures the others.
+    config.runtime.warm.instances = 0;
     let app = App::start(config).await.unwrap();
     let block = app.catalogue.resolve(&"core.filter".parse().unwrap()).unwrap();
     let document = Json::parse(input.clone()).unwrap();
@@ -38,14 +41,14 @@ pub(crate) async fn measure(report: &mut Report) {
     report.add("P5 wasmtime alone over native", alone / native, "×", Some(1.6));
 }
 
-async fn timed(work: impl Future) -> Duration {
+pub(crate) async fn timed(work: impl Future) -> Duration {
     let start = Instant::now();
     std::hint::black_box(work.await);
     start.elapsed()
 }
 
 /// In microseconds.
-fn median(mut durations: Vec<Duration>) -> f64 {
+pub(crate) fn median(mut durations: Vec<Duration>) -> f64 {
     durations.sort();
     durations[durations.len() / 2].as_secs_f64() * 1e6
 }
@@ -56,6 +59,11 @@ async fn natively(input: &str) {
 
 async fn through_runtime(block: &Block, input: &Json) {
     let ports = ["kept".to_owned(), "rejected".to_owned()];
+    called(block, CONFIG, &ports, input, Mode::Production).await;
+}
+
+/// One call, and what it came to.
+pub(crate) async fn called(block: &Block, config: &str, ports: &[String], input: &Json, mode: Mode) -> Outputs {
     let empty = Json::empty_object();
     let context = CallContext {
         execution_id: "bench",
@@ -63,17 +71,20 @@ async fn through_runtime(block: &Block, input: &Json) {
         node_id: "bench",
         item_index: None,
         attempt: 1,
-        mode: Mode::Production,
+        mode,
         user_id: "local",
         idempotency_key: "bench",
         variables: &empty,
-        settings: &empty,
+        settings: block.settings(mode),
         state: None,
     };
     // The config as it comes from a request: checked against its schema each time.
     let (limits, access) = (block.limits(None), CallAccess::default());
-    let call = Call { config: CONFIG, config_checked: false, ports: &ports, input, context, limits, access };
-    block.call(call, None).await.result.unwrap();
+    let call = Call { config, config_checked: false, ports, input, context, limits, access };
+    match block.call(call, None).await.result {
+        Ok(Finished::Done { outputs, .. }) => outputs,
+        other => panic!("{other:?}"),
+    }
 }
 
 mod bindings {

@@ -2,7 +2,8 @@
 //!
 //! Every figure that counts is a ratio of two things measured in the same run, alternating. Prints a table and writes
 //! `bench.json` into the target directory. With the argument `jobs` (`make bench-jobs`) it is the job processor that is
-//! measured, into `bench-jobs.json`.
+//! measured, into `bench-jobs.json`. With `blocks` and paths of components it is calls of single blocks alone, into
+//! `bench-blocks.json`.
 
 #![expect(clippy::unwrap_used, reason = "a measuring tool may stop at what it does not expect")]
 
@@ -13,6 +14,8 @@ mod load;
 mod process;
 mod report;
 mod server;
+mod upload;
+mod warm;
 
 use std::time::{Duration, Instant};
 
@@ -37,12 +40,21 @@ async fn main() {
     let mut report = Report::default();
     // Cargo adds flags of its own.
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
-    if arguments.next().as_deref() == Some("jobs") {
-        jobs::measure(&arguments.collect::<Vec<_>>(), &mut report).await;
-        report.print();
-        return report.write("bench-jobs.json");
+    let what = arguments.next();
+    let arguments: Vec<String> = arguments.collect();
+    match what.as_deref() {
+        Some("jobs") => {
+            jobs::measure(&arguments, &mut report).await;
+            report.print();
+            return report.write("bench-jobs.json");
+        }
+        Some("blocks") => {
+            blocks(&arguments, &mut report).await;
+            report.print();
+            return report.write("bench-blocks.json");
+        }
+        _ => blocks(&[], &mut report).await,
     }
-    guest::measure(&mut report).await;
     let server = Server::start(&mut report).await;
     w1(&server, &mut report).await;
     w3(&server, &mut report).await;
@@ -52,6 +64,12 @@ async fn main() {
     server.stop().await;
     report.print();
     report.write("bench.json");
+}
+
+/// Single calls, of these components too.
+async fn blocks(components: &[String], report: &mut Report) {
+    guest::measure(report).await;
+    warm::measure(components, report).await;
 }
 
 async fn save(server: &Server, document: &Value) {
@@ -81,6 +99,7 @@ async fn w1(server: &Server, report: &mut Report) {
     report.add("P1 server CPU a request", spent.as_secs_f64() * 1000.0 / many.count as f64, "ms", Some(1.0));
     let per_execution = (server.home.database_bytes() - commits) as f64 / many.count as f64 / 1024.0;
     report.add("P12 database bytes an execution of W1", per_execution, "KiB", Some(60.0));
+    upload::measure(server, path, &body, report).await;
 }
 
 /// One request, one commit of the disk, and so on.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod block_cli;
+mod block_cli_walk;
 mod builtins;
 mod control;
 mod crash;
@@ -26,5 +28,7 @@ mod templating;
 mod tidy;
 mod timeline;
 mod tls;
+mod warm;
+mod upload;
 mod webhooks;
 mod workloads;

@@ -184,6 +184,26 @@ impl Server {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
+    /// The status and JSON that a `PUT` answers.
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.put(format!("{}{path}", self.url)).json(body);
+        let answer = patiently("the answer", request.send()).await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// The status and JSON that a `DELETE` answers; `null` if there is no body.
+    pub(crate) async fn delete(&self, path: &str) -> (u16, Value) {
+        let answer = patiently("the answer", self.http.delete(format!("{}{path}", self.url)).send()).await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// Upload a component and wait until it is compiled; the status and JSON of the answer.
+    pub(crate) async fn upload(&self, component: Vec<u8>) -> (u16, Value) {
+        let request = self.http.post(format!("{}/blocks?wait=300", self.url)).header("content-type", "application/wasm");
+        let answer = patiently("the answer", request.body(component).send()).await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// An execution with its nodes and timeline.
     pub(crate) async fn execution(&self, id: &str) -> Value {
         let answer = self.http.get(format!("{}/executions/{id}", self.url)).send().await.unwrap();

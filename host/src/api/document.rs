@@ -42,7 +42,7 @@ pub(super) fn yaml(text: &str) -> Result<Value, DocumentError> {
     }
     serde_saphyr::from_str(text).map_err(|error| {
         let error = error.without_snippet();
-        let text = error.to_string();
+        let text = quoted_words_hidden(&error.to_string(), text);
         match error.location() {
             Some(at) if !text.contains("line ") => {
                 DocumentError::Yaml(format!("{text} at line {} column {}", at.line(), at.column()))
@@ -50,6 +50,23 @@ pub(super) fn yaml(text: &str) -> Result<Value, DocumentError> {
             _ => DocumentError::Yaml(text),
         }
     })
+}
+
+/// The parser quotes keys and anchors, which may be secrets in the wrong place: long words that the document has go.
+fn quoted_words_hidden(message: &str, document: &str) -> String {
+    const LONG: usize = 16;
+    let ends = |character: char| character.is_whitespace() || ",;:'\"`(){}[]".contains(character);
+    let mut shown = String::with_capacity(message.len());
+    for piece in message.split_inclusive(ends) {
+        let word = piece.trim_end_matches(ends);
+        if word.chars().count() >= LONG && document.contains(word) {
+            shown.push('…');
+            shown.push_str(&piece[word.len()..]);
+        } else {
+            shown.push_str(piece);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -22,10 +22,18 @@ pub(super) async fn check(State(state): State<ApiState>, request: Request, next:
     hosts(request.uri(), request.headers(), allowed)?;
     origin(request.headers(), allowed)?;
     // Hooks take what programs send; their token is what no page knows.
-    if !request.body().is_end_stream() && !hooks::is_hook(request.uri().path()) {
+    let any_type = hooks::is_hook(request.uri().path()) || is_component(request.headers());
+    if !request.body().is_end_stream() && !any_type {
         Format::of(request.headers())?;
     }
     Ok(next.run(request).await)
+}
+
+/// Whether the body has the type of a component, which browsers do not send without asking first.
+pub(super) fn is_component(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    ["application/wasm", "application/octet-stream"].iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 /// Whether `authority`, a host with or without a port, means this machine.

@@ -63,6 +63,11 @@ impl ApiError {
         Self { cause: Some(cause.to_string()), ..error }
     }
 
+    /// The same with these findings.
+    pub(super) fn with_errors(self, errors: Vec<Problem>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// A document that cannot be run. Pointers get `prefix`, the document's own place in the request.
     pub(super) fn invalid_workflow(report: Report, prefix: &str) -> Self {
         let mut errors = report.errors;

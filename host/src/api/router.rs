@@ -26,7 +26,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .nest("/workflows", workflows_routes())
         .nest("/executions", executions_routes())
-        .nest("/blocks", blocks_routes())
+        .nest("/blocks", blocks_routes(&state))
         .nest("/flows", flows_routes())
         .nest("/schedules", schedules_routes())
         .nest("/triggers", triggers_routes())
@@ -45,7 +45,7 @@ pub fn router(state: ApiState) -> Router {
         // The paths that the first version had.
         .nest("/api/workflows", workflows_routes())
         .nest("/api/workflows/executions", executions_routes())
-        .nest("/api/workflows/blocks", blocks_routes())
+        .nest("/api/workflows/blocks", blocks_routes(&state))
         .nest("/api/jobs", jobs_routes())
         .fallback(respond::no_such_route)
         .method_not_allowed_fallback(respond::wrong_method)
@@ -81,11 +81,17 @@ fn executions_routes() -> Router<ApiState> {
         .route("/{id}/events", get(executions::events::handle))
 }
 
-fn blocks_routes() -> Router<ApiState> {
+fn blocks_routes(state: &ApiState) -> Router<ApiState> {
+    let largest = DefaultBodyLimit::max(state.uploads.config().bytes);
     Router::new()
         .route("/", get(blocks::list::handle))
-        .route("/{type}", get(blocks::read::handle))
+        .route("/{type}", get(blocks::read::handle).delete(blocks::delete::handle))
+        .route("/{type}/versions", get(blocks::version::list))
+        .route("/{type}/versions/{version}/activate", post(blocks::version::activate))
+        .route("/{type}/grants", get(blocks::grants::read).put(blocks::grants::put))
+        .route("/uploads/{id}", get(blocks::upload::status))
         .layer(from_fn(in_time))
+        .route("/", post(blocks::upload::handle).layer(largest))
         .route("/{type}/test", post(blocks::test::handle))
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocks::Catalogue;
+use crate::blocks::uploads::Uploads;
 use crate::capabilities::vault::Vault;
 use crate::config::ApiConfig;
 use crate::domain::Sources;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub hub: Hub,
     /// The blocks.
     pub catalogue: Catalogue,
+    /// Blocks that users upload.
+    pub uploads: Uploads,
     /// Compiles workflows.
     pub orchestrator: Orchestrator,
     /// Where executions are handed in.
@@ -44,6 +47,8 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     /// One permit an open event stream.
     pub(super) streams: Arc<Semaphore>,
+    /// One permit a component that is received.
+    pub(super) receiving: Semaphore,
     pub(super) closing: CancellationToken,
 }
 
@@ -51,7 +56,8 @@ impl ApiState {
     /// Of these parts.
     pub fn new(parts: Parts) -> Self {
         let streams = Arc::new(Semaphore::new(max_streams(&parts.config) as usize));
-        Self(Arc::new(Inner { parts, streams, closing: CancellationToken::new() }))
+        let receiving = Semaphore::new(parts.uploads.config().receiving.max(1));
+        Self(Arc::new(Inner { parts, streams, receiving, closing: CancellationToken::new() }))
     }
 
     /// End event streams and answer those who wait, so that connections can close. What runs goes on.
@@ -66,6 +72,10 @@ impl ApiState {
 
     pub(super) fn streams(&self) -> &Arc<Semaphore> {
         &self.0.streams
+    }
+
+    pub(super) fn receiving(&self) -> &Semaphore {
+        &self.0.receiving
     }
 
     pub(super) fn closing(&self) -> &CancellationToken {

@@ -13,10 +13,11 @@ use tower::ServiceExt as _;
 
 use super::{ApiState, Parts, router};
 use crate::blocks::Catalogue;
+use crate::blocks::uploads::Uploads;
 use crate::capabilities::Capabilities;
 use crate::capabilities::http::{HttpClient, SystemResolver};
 use crate::capabilities::vault::Vault;
-use crate::config::{ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, JobsConfig, RuntimeConfig, SecretsConfig};
+use crate::config::{UploadConfig, ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, JobsConfig, RuntimeConfig, SecretsConfig};
 use crate::domain::Sources;
 use crate::events::Hub;
 use crate::jobs::Queue;
@@ -93,13 +94,15 @@ impl Server {
         let capabilities = Capabilities { http, vault: vault.clone() };
         let runtime = Runtime::new(runtime, sources.clone(), capabilities).unwrap();
         let catalogue = Catalogue::with_builtins(runtime).await.unwrap();
+        let uploads = Uploads::new(store.clone(), catalogue.clone(), UploadConfig::default(), sources.clone());
+        uploads.start().await.unwrap();
         let execution = ExecutionConfig::default();
         let orchestrator =
             Orchestrator::new(store.clone(), catalogue.clone(), execution.clone(), sources.clone()).unwrap();
         let (jobs, clock) = (JobsConfig::default(), sources.clone());
         let queue = Queue::new(store.clone(), hub.clone(), orchestrator.clone(), execution, jobs, clock);
         queue.start().await.unwrap();
-        let state = ApiState::new(Parts { config, sources, store, vault, hub, catalogue, orchestrator, queue });
+        let state = ApiState::new(Parts { config, sources, store, vault, hub, catalogue, uploads, orchestrator, queue });
         Self::of(state.clone(), router(state))
     }
 

@@ -15,21 +15,36 @@ use crate::domain::{BlockType, Grant, Json, Manifest, Mode, UserId};
 
 /// The grants of all block types. Cloning is cheap; changes count from the next call on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Grants(Arc<RwLock<BTreeMap<BlockType, Arc<Grant>>>>);
+pub(super) struct Grants(Arc<RwLock<Layers>>);
+
+#[derive(Debug, Default)]
+struct Layers {
+    /// What blocks come with, or the command line gives.
+    defaults: BTreeMap<BlockType, Arc<Grant>>,
+    /// What somebody set since; it stands in place of the other.
+    stored: BTreeMap<BlockType, Arc<Grant>>,
+}
 
 impl Grants {
     pub(super) fn of(&self, block_type: &BlockType) -> Arc<Grant> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(block_type).cloned().unwrap_or_default()
+        let layers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        layers.stored.get(block_type).or_else(|| layers.defaults.get(block_type)).cloned().unwrap_or_default()
     }
 
     pub(super) fn set(&self, block_type: BlockType, grant: Grant) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(block_type, Arc::new(grant));
+        self.0.write().unwrap_or_else(PoisonError::into_inner).defaults.insert(block_type, Arc::new(grant));
     }
 
     /// Give a grant to a type that has none.
     pub(super) fn set_default(&self, block_type: &BlockType, grant: impl FnOnce() -> Grant) {
-        let mut grants = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        grants.entry(block_type.clone()).or_insert_with(|| Arc::new(grant()));
+        let mut layers = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        layers.defaults.entry(block_type.clone()).or_insert_with(|| Arc::new(grant()));
+    }
+
+    /// These are what was set, and no others.
+    pub(super) fn store(&self, grants: BTreeMap<BlockType, Grant>) {
+        let grants = grants.into_iter().map(|(block_type, grant)| (block_type, Arc::new(grant)));
+        self.0.write().unwrap_or_else(PoisonError::into_inner).stored = grants.collect();
     }
 }
 
@@ -42,6 +57,8 @@ pub struct CallAccess<'a> {
     pub replay: Option<SharedReplay>,
     /// Whether its exchanges are kept.
     pub record: bool,
+    /// What the block's settings are, in place of the installation's.
+    pub settings: Option<&'a BTreeMap<String, String>>,
 }
 
 /// The settings of an installation that a block is given, in production and outside of it.
@@ -81,6 +98,16 @@ impl Block {
         shared(self.recorded.clone())
     }
 
+    /// A grant of all that the manifest asks for, at the hosts to which this config and these settings lead.
+    pub fn full_grant(&self, config: &str, settings: &BTreeMap<String, String>) -> Grant {
+        let manifest = &self.manifest;
+        Grant {
+            http: manifest.http.iter().filter_map(|rule| concrete(rule, config, settings)).collect(),
+            reveal: manifest.secrets.iter().map(|slot| slot.name.clone()).collect(),
+            stateless: manifest.stateless,
+        }
+    }
+
     /// What a call with this config may use.
     pub(super) fn access(&self, asked: CallAccess<'_>, config: &str, mode: Mode, user: &str) -> Access {
         let manifest = &self.manifest;
@@ -89,7 +116,7 @@ impl Block {
             return access;
         }
         let grant = self.grants.of(&manifest.block_type);
-        let settings = self.settings.of(mode);
+        let settings = asked.settings.unwrap_or_else(|| self.settings.of(mode));
         let concrete = |rule: &HttpRule| concrete(rule, config, settings);
         let wanted: Vec<HttpRule> = manifest.http.iter().filter_map(concrete).collect();
         let mut granted = grant.http.clone();

@@ -3,6 +3,11 @@
 /// Name of the crate in `plugins/`, its component, and the digest of that.
 pub static COMPONENTS: &[(&str, &str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
 
+/// Whether the component with this digest ships inside the binary.
+pub fn is_builtin(digest: &str) -> bool {
+    COMPONENTS.iter().any(|(_, known, _)| *known == digest)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

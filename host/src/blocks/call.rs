@@ -1,12 +1,15 @@
 //! One call of a block: config and input against their schemas, then the sandbox.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Block, CallAccess, Progress};
-use crate::capabilities::Identity;
-use crate::domain::{CallError, Json, Mode, Problem};
-use crate::runtime::{CallFailure, CallLimits, CallReport, CallRequest, code};
+use super::{Block, CallAccess, Progress, builtin};
+use crate::capabilities::secrets::Placeholders;
+use crate::capabilities::{Access, Identity};
+use crate::domain::{CallError, Json, Mode, Problem, UserId};
+use crate::runtime::{CallFailure, CallLimits, CallReport, CallRequest, Reuse, code};
 
 /// What a block is told about its call (`wit/context.schema.json`).
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +41,16 @@ pub struct CallContext<'a> {
     pub state: Option<&'a Json>,
 }
 
+/// The context as the block gets it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    context: &'a CallContext<'a>,
+    /// Stand for secrets in requests of standard guests.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    placeholders: BTreeMap<&'a str, &'a str>,
+}
+
 /// One call to make.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -63,24 +76,52 @@ impl Block {
         if let Err(failure) = self.check(&call) {
             return CallReport::failed(failure);
         }
-        let context = Json::encode(&call.context);
+        let component = match self.code.get(&self.runtime).await {
+            Ok(component) => component,
+            Err(failure) => return CallReport::failed(failure),
+        };
+        let mut access = self.access(call.access, call.config, call.context.mode, call.context.user_id);
+        if component.sends_standard() {
+            access.placeholders = self.placeholders(&access);
+        }
+        let told = Told { context: &call.context, placeholders: access.placeholders.by_slot() };
+        let context = Json::encode(&told);
         let identity = Identity {
             execution: call.context.execution_id.to_owned(),
             node: call.context.node_id.to_owned(),
             block: self.manifest.block_type.to_string(),
         };
         let request = CallRequest {
-            component: &self.component,
+            component,
             ports: call.ports,
+            reuse: self.reuse(call.context.user_id),
             config: call.config.to_owned(),
             input: call.input.as_str().to_owned(),
             context: context.as_str().to_owned(),
             limits: call.limits,
-            access: self.access(call.access, call.config, call.context.mode, call.context.user_id),
+            access,
             identity,
             progress,
         };
         self.runtime.call(request).await
+    }
+
+    /// For the secrets that the manifest declares and a rule of the grant gives.
+    fn placeholders(&self, access: &Access) -> Placeholders {
+        let mut granted = access.policy.secrets();
+        granted.retain(|name| self.manifest.secrets.iter().any(|slot| slot.name == *name));
+        Placeholders::new(granted).unwrap_or_else(|error| {
+            tracing::error!(%error, block = %self.manifest.block_type, "a call has no placeholders for its secrets");
+            Placeholders::default()
+        })
+    }
+
+    /// Instances are kept where the block asks for it and the operator allows it: for everybody if the block ships with
+    /// the product, else for one user.
+    fn reuse(&self, user: &str) -> Option<Reuse> {
+        let grant = Some(self.grants.of(&self.manifest.block_type)).filter(|grant| grant.stateless)?;
+        let user = (!builtin::is_builtin(self.digest())).then(|| UserId::from(user));
+        self.manifest.stateless.then_some(Reuse { user, grant })
     }
 
     fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {

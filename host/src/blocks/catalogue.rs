@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use jsonschema::Validator;
 use semver::Version;
-use serde_json::Value;
+use tokio::sync::Mutex;
 
-use super::access::{self, Grants, Settings};
-use super::schema::Schema;
+use super::access::Grants;
+use super::code::Code;
+use super::register::{self, RegisterError};
 use super::{Block, builtin};
 use crate::capabilities::Capabilities;
 use crate::domain::block::Pin;
-use crate::domain::{BlockRef, BlockType, Grant, Manifest};
-use crate::runtime::{CallFailure, Component, ComponentError, Runtime};
+use crate::domain::{BlockRef, BlockType, Grant, Missing, UserId};
+use crate::runtime::{Component, Runtime};
+use crate::store::{BlockRows, BlockVersionRow, Store, StoreError};
 
 /// Every block that this process can call.
 #[derive(Clone)]
@@ -23,15 +24,34 @@ pub struct Catalogue {
     types: Arc<RwLock<BTreeMap<BlockType, Versions>>>,
     generation: Arc<AtomicU64>,
     grants: Grants,
+    stored: Arc<Stored>,
+}
+
+/// Where uploaded blocks are kept.
+#[derive(Default)]
+struct Stored {
+    store: OnceLock<Store>,
+    /// Held from reading the rows to applying them, so that the newest are applied last.
+    refreshing: Mutex<()>,
 }
 
 /// The versions of one type.
 #[derive(Clone, Debug)]
 pub struct Versions {
     /// The one that is used without a pin.
-    pub active: Version,
+    pub active: Option<Version>,
     /// All of them.
     pub all: BTreeMap<Version, Arc<Block>>,
+    /// Who first uploaded it; nobody if it ships with the server or comes from its command line.
+    pub owner: Option<UserId>,
+}
+
+impl Versions {
+    /// The active version, or the newest while none is.
+    pub fn shown(&self) -> Option<&Arc<Block>> {
+        let active = self.active.as_ref().and_then(|version| self.all.get(version));
+        active.or_else(|| self.all.values().next_back())
+    }
 }
 
 /// Why a node's block cannot be found.
@@ -48,32 +68,49 @@ pub enum ResolveError {
         /// Those that there are.
         versions: String,
     },
+    /// It was uploaded, and no version was activated yet.
+    #[error("no version of block `{block}` is active; it has {versions}")]
+    NotActive {
+        /// As the node names it.
+        block: BlockRef,
+        /// Those that there are.
+        versions: String,
+    },
+    /// It asks for more than it is granted.
+    #[error("block `{0}` {1} asks for more than it is granted")]
+    Pending(BlockType, Version),
 }
 
-/// Why a component is no block.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// It cannot be loaded.
-    #[error(transparent)]
-    Component(#[from] ComponentError),
-    /// Its `manifest` fails.
-    #[error("its manifest cannot be read: {}", .0.error)]
-    ManifestCall(CallFailure),
-    /// Its manifest is not what `wit/manifest.schema.json` describes.
-    #[error("its manifest is invalid{0}")]
-    Manifest(String),
-    /// The same type and version is there with other bytes.
-    #[error("block `{0}` {1} is already there with other content")]
-    Exists(BlockType, Version),
+impl ResolveError {
+    /// Stable and machine-readable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownBlock(_) => "unknown-block",
+            Self::UnknownVersion { .. } => "unknown-version",
+            Self::NotActive { .. } => "not-active",
+            Self::Pending(..) => "not-granted",
+        }
+    }
 }
 
 impl Catalogue {
+    /// No blocks.
+    pub fn empty(runtime: Runtime) -> Self {
+        Self {
+            runtime,
+            types: Arc::default(),
+            generation: Arc::default(),
+            grants: Grants::default(),
+            stored: Arc::default(),
+        }
+    }
+
     /// The blocks that ship inside the binary.
     ///
     /// # Errors
     /// If one does not load, which a test rules out.
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
-        let catalogue = Self { runtime, types: Arc::default(), generation: Arc::default(), grants: Grants::default() };
+        let catalogue = Self::empty(runtime);
         let loads = builtin::COMPONENTS.iter().map(|(_, digest, bytes)| {
             let load = catalogue.runtime.load_known(bytes::Bytes::from_static(bytes), digest);
             async { catalogue.add(load.await?).await }
@@ -95,43 +132,93 @@ impl Catalogue {
     }
 
     async fn add(&self, component: Component) -> Result<Arc<Block>, RegisterError> {
-        let manifest = self.runtime.manifest(&component).await.map_err(RegisterError::ManifestCall)?;
-        let block = Arc::new(self.block(component, &manifest)?);
+        let block = Arc::new(self.inspect(component).await?.0);
         let (block_type, version) = (block.manifest.block_type.clone(), block.manifest.version.clone());
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         let versions = types
             .entry(block_type.clone())
-            .or_insert_with(|| Versions { active: version.clone(), all: BTreeMap::new() });
+            .or_insert_with(|| Versions { active: None, all: BTreeMap::new(), owner: None });
         if let Some(known) = versions.all.get(&version) {
             let same = known.digest() == block.digest();
             return if same { Ok(Arc::clone(known)) } else { Err(RegisterError::Exists(block_type, version)) };
         }
-        versions.active = version.clone().max(versions.active.clone());
+        versions.active = versions.active.clone().max(Some(version.clone()));
         versions.all.insert(version, Arc::clone(&block));
         self.generation.fetch_add(1, Ordering::Release);
         Ok(block)
     }
 
-    fn block(&self, component: Component, manifest: &str) -> Result<Block, RegisterError> {
-        let invalid = |what: String| RegisterError::Manifest(format!(": {what}"));
-        let value: Value = serde_json::from_str(manifest).map_err(|error| invalid(error.to_string()))?;
-        if let Some(error) = manifest_schema().and_then(|schema| schema.iter_errors(&value).next()) {
-            return Err(RegisterError::Manifest(format!(" at `{}`: {error}", error.instance_path())));
+    /// Ask a component what it is, and check that. The block is not offered; with it comes the manifest as it was given.
+    pub(super) async fn inspect(&self, component: Component) -> Result<(Block, String), RegisterError> {
+        let manifest = self.runtime.manifest(&component).await.map_err(RegisterError::ManifestCall)?;
+        let reveals = component.reveals();
+        let block = register::block(&self.runtime, &self.grants, Code::ready(component), reveals, &manifest)?;
+        Ok((block, manifest))
+    }
+
+    /// Offer what `store` keeps, too, from the next [`Catalogue::refresh`] on. The first store stays.
+    pub(super) fn attach(&self, store: Store) {
+        self.stored.store.get_or_init(|| store);
+    }
+
+    /// Offer what the store has now: after a change, and for who looks for a block that another process may have added a
+    /// moment ago.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.refresh_with(None).await
+    }
+
+    /// The same with a component that need not be loaded again.
+    pub(super) async fn refresh_with(&self, loaded: Option<Component>) -> Result<(), StoreError> {
+        let Some(store) = self.stored.store.get() else { return Ok(()) };
+        let _alone = self.stored.refreshing.lock().await;
+        self.apply(store.blocks().await?, store, loaded.as_ref());
+        Ok(())
+    }
+
+    /// Offer these rows and nothing else of what was uploaded.
+    fn apply(&self, rows: BlockRows, store: &Store, loaded: Option<&Component>) {
+        self.grants.store(rows.grants.into_iter().collect());
+        let mut uploaded: BTreeMap<BlockType, Versions> = rows
+            .types
+            .into_iter()
+            .map(|row| (row.block_type, Versions { active: row.active, all: BTreeMap::new(), owner: Some(row.user_id) }))
+            .collect();
+        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
+        for row in rows.versions {
+            let Some(versions) = uploaded.get_mut(&row.block_type) else { continue };
+            let known = types.get(&row.block_type).filter(|known| known.owner.is_some());
+            let known = known.and_then(|known| known.all.get(&row.version)).filter(|block| block.digest() == row.digest);
+            let block = known.cloned().or_else(|| self.restored(&row, store, loaded));
+            versions.all.extend(block.map(|block| (row.version, block)));
         }
-        let manifest: Manifest = serde_json::from_value(value).map_err(|error| invalid(error.to_string()))?;
-        let schema = |which: &str, schema: &Value| {
-            Schema::compile(schema).map_err(|error| invalid(format!("{which} is no JSON Schema: {error}")))
-        };
-        Ok(Block {
-            config_schema: schema("configSchema", &manifest.config_schema)?,
-            input_schema: schema("inputSchema", &manifest.input_schema)?,
-            runtime: self.runtime.clone(),
-            component,
-            grants: self.grants.clone(),
-            settings: Settings::new(&manifest.settings, self.runtime.capabilities().vault.settings()),
-            recorded: access::recorded(&manifest).map_err(invalid)?,
-            manifest,
-        })
+        types.retain(|_, versions| versions.owner.is_none());
+        for (block_type, versions) in uploaded.into_iter().filter(|(_, versions)| !versions.all.is_empty()) {
+            if types.contains_key(&block_type) {
+                tracing::warn!(%block_type, "an uploaded block is hidden by one of this server's own");
+                continue;
+            }
+            types.insert(block_type, versions);
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn restored(
+        &self,
+        row: &BlockVersionRow,
+        store: &Store,
+        loaded: Option<&Component>,
+    ) -> Option<Arc<Block>> {
+        let code = Code::stored(row.digest.clone(), store.clone(), loaded.filter(|component| component.digest() == row.digest).cloned());
+        match register::block(&self.runtime, &self.grants, code, row.reveals, row.manifest.as_str()) {
+            Ok(block) => Some(Arc::new(block)),
+            Err(error) => {
+                tracing::error!(block = %row.block_type, version = %row.version, %error, "an uploaded block is left out");
+                None
+            }
+        }
     }
 
     /// What its blocks can do besides computing.
@@ -139,14 +226,23 @@ impl Catalogue {
         self.runtime.capabilities()
     }
 
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// What the operator allows a block type.
     pub fn grant(&self, block_type: &BlockType) -> Arc<Grant> {
         self.grants.of(block_type)
     }
 
-    /// Allow a block type this and nothing else, from its next call on.
+    /// Allow a block type this from its next call on, unless something else is stored for it.
     pub fn set_grant(&self, block_type: BlockType, grant: Grant) {
         self.grants.set(block_type, grant);
+    }
+
+    /// What a version asks for beyond its type's grant.
+    pub fn missing(&self, block: &Block) -> Missing {
+        self.grant(&block.manifest.block_type).missing(&block.manifest, block.reveals)
     }
 
     /// Grows with every change of what a reference without a digest may mean.
@@ -162,16 +258,26 @@ impl Catalogue {
         let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
         let versions =
             types.get(&block.block_type).ok_or_else(|| ResolveError::UnknownBlock(block.block_type.clone()))?;
+        let names = || versions.all.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let active = versions.active.as_ref();
         let wanted = match &block.pin {
-            Pin::Active => Some(&versions.active),
-            Pin::Major(major) if versions.active.major == *major => Some(&versions.active),
+            Pin::Active if active.is_none() => {
+                return Err(ResolveError::NotActive { block: block.clone(), versions: names() });
+            }
+            Pin::Active => active,
+            Pin::Major(major) if active.is_some_and(|active| active.major == *major) => active,
             Pin::Major(major) => versions.all.keys().rev().find(|version| version.major == *major),
             Pin::Exact(version) => Some(version),
         };
-        wanted.and_then(|version| versions.all.get(version)).cloned().ok_or_else(|| ResolveError::UnknownVersion {
-            block: block.clone(),
-            versions: versions.all.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        })
+        let found = wanted.and_then(|version| versions.all.get_key_value(version));
+        let (version, found) =
+            found.ok_or_else(|| ResolveError::UnknownVersion { block: block.clone(), versions: names() })?;
+        // The active one had its grant when it was activated; if that was narrowed, it has to do with less.
+        let is_uploaded = versions.owner.is_some() && active != Some(version);
+        if is_uploaded && !self.missing(found).is_empty() {
+            return Err(ResolveError::Pending(block.block_type.clone(), version.clone()));
+        }
+        Ok(Arc::clone(found))
     }
 
     /// The block of this type with these bytes.
@@ -195,22 +301,5 @@ impl Catalogue {
 impl std::fmt::Debug for Catalogue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.types().iter().map(|(block_type, _)| block_type.to_string())).finish()
-    }
-}
-
-/// `wit/manifest.schema.json`; `None` only if it does not compile, which a test rules out.
-fn manifest_schema() -> Option<&'static Validator> {
-    static SCHEMA: std::sync::LazyLock<Option<Validator>> = std::sync::LazyLock::new(|| {
-        let schema = serde_json::from_str(include_str!("../../../wit/manifest.schema.json")).ok()?;
-        jsonschema::draft202012::new(&schema).ok()
-    });
-    SCHEMA.as_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_manifest_schema_compiles() {
-        assert!(super::manifest_schema().is_some());
     }
 }

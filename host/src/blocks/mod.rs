@@ -4,7 +4,10 @@ mod access;
 pub mod builtin;
 mod call;
 mod catalogue;
+mod code;
+mod register;
 mod schema;
+pub mod uploads;
 
 use std::sync::Arc;
 
@@ -12,21 +15,25 @@ use blockyard_replay::Replay;
 
 use crate::capabilities::ProgressSink;
 use crate::domain::{Manifest, Problem};
-use crate::runtime::{CallLimits, Component, Runtime};
+use crate::runtime::{CallLimits, Runtime};
 
 pub use access::{CallAccess, shared};
 pub use call::{Call, CallContext};
-pub use catalogue::{Catalogue, RegisterError, ResolveError, Versions};
+pub use catalogue::{Catalogue, ResolveError, Versions};
+pub use register::RegisterError;
 pub use schema::{PathSegment, is_expression_field};
 
 use access::{Grants, Settings};
+use code::Code;
 use schema::Schema;
 
 /// One version of a block, ready to be called.
 pub struct Block {
     /// What it says of itself.
     pub manifest: Manifest,
-    component: Component,
+    code: Code,
+    /// Whether it can ask for the text of secrets.
+    reveals: bool,
     config_schema: Schema,
     input_schema: Schema,
     runtime: Runtime,
@@ -37,9 +44,19 @@ pub struct Block {
 }
 
 impl Block {
+    /// Have the component loaded, so that the first call need not. A failure is logged, and the first call tries again.
+    async fn load(&self) {
+        drop(self.code.get(&self.runtime).await);
+    }
+
+    /// Whether it can ask for the text of secrets.
+    pub fn reveals(&self) -> bool {
+        self.reveals
+    }
+
     /// SHA-256 of the component.
     pub fn digest(&self) -> &str {
-        self.component.digest()
+        self.code.digest()
     }
 
     /// What is wrong with a config in which the values at the pointers `templated` are not filled in yet. Pointers

@@ -1,14 +1,21 @@
 //! `blockyard:block/log`: lines kept with the node's result and sent to tracing.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use super::CallState;
 use super::bindings::blockyard::block::log::{Host, Level};
 use crate::domain::{Json, LogLine};
 
-/// Lines of one call, bounded in number and length.
-#[derive(Debug)]
+/// Lines of one call, bounded in number and length. Cloning is cheap: clones keep the same lines.
+#[derive(Clone, Debug)]
 pub struct LogBuffer {
     max_lines: usize,
     max_bytes: usize,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     lines: Vec<LogLine>,
     dropped: u64,
 }
@@ -16,25 +23,45 @@ pub struct LogBuffer {
 impl LogBuffer {
     /// At most `max_lines` lines of at most `max_bytes` bytes each, fields included.
     pub fn new(max_lines: usize, max_bytes: usize) -> Self {
-        Self { max_lines, max_bytes, lines: Vec::new(), dropped: 0 }
+        Self { max_lines, max_bytes, kept: Arc::default() }
     }
 
     /// The lines kept, and how many were not.
     pub fn take(&mut self) -> (Vec<LogLine>, u64) {
-        (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped))
+        let mut kept = self.kept();
+        (std::mem::take(&mut kept.lines), std::mem::take(&mut kept.dropped))
     }
 
-    /// Keep one line. False if it was dropped.
-    fn push(&mut self, timestamp: i64, level: &str, mut message: String, fields: Option<String>) -> bool {
-        if self.lines.len() >= self.max_lines {
-            self.dropped += 1;
+    /// Keep one line of the host's own, which holds no secret.
+    pub(super) fn warn(&self, timestamp: i64, message: String) {
+        self.push(timestamp, "warn", message, None, |_| ());
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keep one line, and `tell` of it as it is kept. False if it was dropped.
+    fn push(
+        &self,
+        timestamp: i64,
+        level: &str,
+        mut message: String,
+        fields: Option<String>,
+        tell: impl FnOnce(&LogLine),
+    ) -> bool {
+        let mut kept = self.kept();
+        if kept.lines.len() >= self.max_lines {
+            kept.dropped += 1;
             return false;
         }
         cut(&mut message, self.max_bytes);
         let room = self.max_bytes - message.len();
         let fields = fields.filter(|text| text.len() <= room).and_then(|text| Json::parse(text).ok());
         let fields = fields.filter(|json| json.as_str().trim_start().starts_with('{'));
-        self.lines.push(LogLine { timestamp, level: level.to_owned(), message, fields });
+        let line = LogLine { timestamp, level: level.to_owned(), message, fields };
+        tell(&line);
+        kept.lines.push(line);
         true
     }
 }
@@ -62,11 +89,7 @@ impl Host for CallState {
             Level::Error => "error",
         };
         let now = self.sources.now_ms();
-        if self.log.push(now, name, message, fields)
-            && let Some(line) = self.log.lines.last()
-        {
-            trace(level, &self.identity, line);
-        }
+        self.log.push(now, name, message, fields, |line| trace(level, &self.identity, line));
         Ok(())
     }
 }
@@ -102,9 +125,9 @@ mod tests {
     #[test]
     fn lines_are_cut_at_a_characters_edge_and_counted_past_the_limit() {
         let mut buffer = LogBuffer::new(2, 5);
-        assert!(buffer.push(0, "info", "äöüß".into(), None));
-        assert!(buffer.push(0, "info", "ok".into(), Some("[1]".into())));
-        assert!(!buffer.push(0, "info", "late".into(), None));
+        assert!(buffer.push(0, "info", "äöüß".into(), None, |_| ()));
+        assert!(buffer.push(0, "info", "ok".into(), Some("[1]".into()), |_| ()));
+        assert!(!buffer.push(0, "info", "late".into(), None, |_| panic!("it was dropped")));
         let (lines, dropped) = buffer.take();
         assert_eq!(lines[0].message, "äö");
         assert_eq!(lines[1].fields, None);

@@ -2,7 +2,7 @@
 //!
 //! Every capability has the same shape: a per-call view kept in [`CallState`], an `impl Host` of its interface, and an
 //! entry in [`add_to_linker`]. Nothing else is linked, except the parts of WASI that a standard library imports for
-//! itself (see [`stdio`]).
+//! itself (see [`stdio`]), and `wasi:http` for guests that send their requests by way of a standard client.
 
 pub mod bindings;
 pub mod http;
@@ -16,15 +16,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::WasiView;
 
 use crate::domain::{BlockType, Mode, Sources, UserId};
 
 pub use log::LogBuffer;
 pub use progress::{ProgressSink, ProgressView};
 
-/// Things that one call may have open in the host at once: handles of secrets, timers, streams.
-const MAX_RESOURCES: usize = 10_000;
+/// Things that one call may have open in the host at once: handles of secrets, timers, streams, headers, bodies. Each of
+/// the last two takes some tens of kilobytes at most.
+const MAX_RESOURCES: usize = 2_000;
 
 /// Whom a call is made for; goes into log lines and errors.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +66,8 @@ pub struct Access {
     pub replay: Option<http::SharedReplay>,
     /// Whether its exchanges are kept.
     pub record: bool,
+    /// What stands for secrets in requests of standard guests.
+    pub placeholders: secrets::Placeholders,
 }
 
 impl Access {
@@ -79,6 +82,7 @@ impl Access {
             reveal: Vec::new(),
             replay: None,
             record: false,
+            placeholders: secrets::Placeholders::default(),
         }
     }
 }
@@ -88,23 +92,20 @@ pub struct CallState {
     pub(crate) identity: Identity,
     pub(crate) sources: Sources,
     capabilities: Capabilities,
-    access: Access,
+    access: Arc<Access>,
     /// Secrets it took.
     pub secrets: secrets::SecretsView,
     /// Exchanges it had.
     pub recorder: http::Recorder,
-    /// How many requests it sent.
-    requests: usize,
-    /// Whether operators were told that one was denied.
-    denial_told: bool,
+    http: http::HttpView,
+    /// Before the table: what is under way for a standard guest ends before what it holds is dropped.
+    standard: http::StandardView,
     /// Lines logged so far.
     pub log: LogBuffer,
     /// How far the call says it is.
     pub progress: ProgressView,
-    /// What went to standard output and error.
-    pub output: stdio::Tail,
-    table: ResourceTable,
-    wasi: WasiCtx,
+    /// What the guest holds handles of.
+    pub(crate) table: ResourceTable,
 }
 
 impl CallState {
@@ -117,32 +118,44 @@ impl CallState {
         log: LogBuffer,
         sink: Option<Arc<dyn ProgressSink>>,
     ) -> Self {
-        let output = stdio::Tail::new(stdio::TAIL_BYTES);
-        let wasi = WasiCtx::builder()
-            .stdout(output.clone())
-            .stderr(output.clone())
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
+        let access = Arc::new(access);
+        let secrets = secrets::SecretsView::new(capabilities.vault.clone(), Arc::clone(&access));
+        let recorder = http::Recorder::default();
+        let http = http::HttpView::new(
+            capabilities.http.clone(),
+            identity.clone(),
+            sources.clone(),
+            secrets.clone(),
+            recorder.clone(),
+            log.clone(),
+        );
         let progress = ProgressView::new(sink);
         Self {
             identity,
             sources,
             capabilities,
             access,
-            secrets: secrets::SecretsView::default(),
-            recorder: http::Recorder::default(),
-            requests: 0,
-            denial_told: false,
+            secrets,
+            recorder,
+            standard: http::StandardView::new(http.clone()),
+            http,
             log,
             progress,
-            output,
             table,
-            wasi,
         }
+    }
+
+    /// Of an instance that waits for its next call: it holds on to nothing of the call before.
+    pub(crate) fn between_calls(sources: Sources, capabilities: Capabilities) -> Self {
+        let (identity, access) = (Identity::default(), Access::none(BlockType::unknown()));
+        Self::new(identity, sources, capabilities, access, LogBuffer::new(0, 0), None)
+    }
+
+    /// Whether the guest holds nothing of this call any more: no handle of any kind, and no secret's text.
+    pub(crate) fn left_nothing(&self) -> bool {
+        self.table.is_empty() && !self.secrets.revealed()
     }
 }
 
@@ -153,12 +166,6 @@ impl std::fmt::Debug for CallState {
 }
 
 impl bindings::blockyard::block::types::Host for CallState {}
-
-impl WasiView for CallState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
 
 /// A store's data that holds a [`CallState`].
 pub trait HasCall: Send + 'static {
@@ -173,6 +180,7 @@ pub trait HasCall: Send + 'static {
 pub fn add_to_linker<T: HasCall + WasiView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     use bindings::blockyard::block;
     stdio::add_to_linker(linker)?;
+    http::add_standard_to_linker(linker)?;
     block::types::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
     block::log::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;
     block::progress::add_to_linker::<_, HasSelf<CallState>>(linker, |data: &mut T| data.call())?;

@@ -9,31 +9,35 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
-use wasmtime_wasi::WasiView;
+use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// How much of what a guest wrote is kept.
-pub const TAIL_BYTES: usize = 16 << 10;
+const TAIL_BYTES: usize = 16 << 10;
 
 /// The last bytes written to standard output and error. Writing never fails and never blocks.
 #[derive(Clone, Debug)]
-pub struct Tail {
+struct Tail {
     capacity: usize,
     bytes: Arc<Mutex<VecDeque<u8>>>,
 }
 
 impl Tail {
     /// Keeps the last `capacity` bytes.
-    pub fn new(capacity: usize) -> Self {
+    fn new(capacity: usize) -> Self {
         Self { capacity, bytes: Arc::default() }
     }
 
     /// What is kept, as text.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(bytes.make_contiguous()).into_owned()
+    }
+
+    fn clear(&self) {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn push(&self, new: &[u8]) {
@@ -93,6 +97,55 @@ impl AsyncWrite for Tail {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What an instance has for as long as it lives: clocks, of which one must never go back, random numbers, and where its
+/// output goes.
+pub struct Ambient {
+    wasi: WasiCtx,
+    output: Tail,
+}
+
+impl Ambient {
+    /// For a new instance.
+    pub fn new() -> Self {
+        let output = Tail::new(TAIL_BYTES);
+        let wasi = WasiCtx::builder()
+            .stdout(output.clone())
+            .stderr(output.clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self { wasi, output }
+    }
+
+    /// The end of what it wrote since the last [`Ambient::forget_output`].
+    pub fn written(&self) -> String {
+        self.output.text()
+    }
+
+    /// Drop what it wrote.
+    pub fn forget_output(&self) {
+        self.output.clear();
+    }
+
+    /// For wasmtime, with the handles of the running call.
+    pub fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiCtxView<'a> {
+        WasiCtxView { ctx: &mut self.wasi, table }
+    }
+}
+
+impl Default for Ambient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ambient").field("output", &self.output).finish_non_exhaustive()
     }
 }
 

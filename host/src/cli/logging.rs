@@ -23,7 +23,8 @@ enum Format {
 
 /// Log from now on; `level` if nothing else is asked for.
 pub(super) fn start(logging: &Logging, level: &str) {
-    let filter = EnvFilter::new(logging.log.as_deref().unwrap_or(level));
+    // Guests can make that library warn as often as they like; who wants to read it can ask for it by its name.
+    let filter = EnvFilter::new(format!("wasmtime_wasi_http=error,{}", logging.log.as_deref().unwrap_or(level)));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused, which happens in tests only.
     let _ = match logging.log_format {

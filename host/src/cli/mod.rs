@@ -1,5 +1,7 @@
 //! The command line.
 
+mod block;
+mod compile;
 mod files;
 mod http;
 mod jobs;
@@ -13,6 +15,7 @@ mod serve;
 mod settings;
 mod stop;
 mod validate;
+mod warm;
 mod worker;
 
 use std::process::ExitCode;
@@ -39,6 +42,10 @@ enum Command {
     Run(Box<run::Run>),
     /// Check a workflow and print what is wrong with it.
     Validate(Box<validate::Validate>),
+    /// Write, build, test and upload blocks.
+    Block(Box<block::Block>),
+    #[command(name = crate::runtime::COMPILE_COMMAND, hide = true)]
+    Compile(compile::Compile),
 }
 
 /// The caller asked for something that cannot be done. Ends the process with [`USAGE`].
@@ -75,6 +82,11 @@ pub async fn main(cli: Cli) -> ExitCode {
             logging::start(&cli.logging, "error");
             validate.run().await
         }
+        Command::Block(block) => {
+            logging::start(&cli.logging, "warn");
+            block.run().await
+        }
+        Command::Compile(compile) => compile.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -34,6 +34,9 @@ pub(super) struct Serve {
     /// Largest request body [default: 16777216]
     #[arg(long, env = "BLOCKYARD_BODY_BYTES", value_name = "BYTES")]
     body_bytes: Option<usize>,
+    /// Largest component that can be uploaded [default: 33554432]
+    #[arg(long, env = "BLOCKYARD_UPLOAD_BYTES", value_name = "BYTES", value_parser = super::settings::at_least_one)]
+    upload_bytes: Option<usize>,
     /// Longest time that a request may wait for an execution's end [default: 300000]
     #[arg(long, env = "BLOCKYARD_MAX_WAIT_MS", value_name = "MS")]
     max_wait_ms: Option<u64>,
@@ -78,6 +81,7 @@ impl Serve {
     fn config(&self) -> Result<Config, Usage> {
         let mut config = self.engine.config(&self.database)?;
         config.jobs.worker = !self.no_worker;
+        set(&mut config.uploads.bytes, self.upload_bytes);
         let api = &mut config.api;
         api.listen = self.listen;
         api.allowed_hosts.clone_from(&self.allowed_hosts);
@@ -135,6 +139,7 @@ fn parts(app: &App) -> Parts {
         vault: app.vault.clone(),
         hub: app.hub.clone(),
         catalogue: app.catalogue.clone(),
+        uploads: app.uploads.clone(),
         orchestrator: app.orchestrator.clone(),
         queue: app.queue.clone(),
     }

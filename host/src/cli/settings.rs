@@ -37,6 +37,12 @@ pub(super) struct Engine {
     /// Wall time that one call of a block may take, if its node does not say [default: 60000]
     #[arg(long, env = "BLOCKYARD_TIMEOUT_MS", value_name = "MS")]
     timeout_ms: Option<u64>,
+    /// CPU time that compiling a component from outside may take [default: 180000]
+    #[arg(long, env = "BLOCKYARD_COMPILE_CPU_MS", value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    compile_cpu_ms: Option<u64>,
+    /// Components from outside that are compiled at once [default: 1]
+    #[arg(long, env = "BLOCKYARD_COMPILE_CONCURRENCY", value_name = "N", value_parser = at_least_one)]
+    compile_concurrency: Option<usize>,
     /// Memory of one block instance [default: 536870912]
     #[arg(long, env = "BLOCKYARD_MEMORY_BYTES", value_name = "BYTES", value_parser = at_least_one)]
     memory_bytes: Option<usize>,
@@ -57,6 +63,8 @@ pub(super) struct Engine {
     http: super::http::Http,
     #[command(flatten)]
     jobs: super::jobs::Jobs,
+    #[command(flatten)]
+    warm: super::warm::Warm,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -89,12 +97,16 @@ impl Engine {
         };
         let runtime = &mut config.runtime;
         runtime.cache_dir = self.cache_dir.clone().or_else(default_cache_dir);
+        runtime.compiler = this_program();
+        set(&mut runtime.compile_cpu, self.compile_cpu_ms.map(Duration::from_millis));
         set(&mut runtime.max_instances, self.max_instances);
         set(&mut runtime.cpu, self.cpu_ms.map(Duration::from_millis));
         set(&mut runtime.timeout, self.timeout_ms.map(Duration::from_millis));
         runtime.max_timeout = runtime.max_timeout.max(runtime.timeout);
         set(&mut runtime.memory_bytes, self.memory_bytes);
         set(&mut runtime.output_bytes, self.output_bytes);
+        self.warm.apply(&mut runtime.warm);
+        set(&mut config.uploads.compile_concurrency, self.compile_concurrency);
         let execution = &mut config.execution;
         set(&mut execution.execution_concurrency, self.execution_concurrency);
         set(&mut execution.node_concurrency, self.node_concurrency);
@@ -129,8 +141,14 @@ pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
     }
 }
 
+/// The program that runs, even if its file was replaced by another version since it was started.
+fn this_program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Some(running) } else { std::env::current_exe().ok() }
+}
+
 /// As the XDG base directory specification has it: variables that are empty or hold relative paths do not count.
-fn default_cache_dir() -> Option<PathBuf> {
+pub(super) fn default_cache_dir() -> Option<PathBuf> {
     let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")));
     base.map(|base| base.join("blockyard"))

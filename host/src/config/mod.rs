@@ -3,6 +3,7 @@
 mod database;
 mod jobs;
 mod secrets;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,12 +13,20 @@ use std::time::Duration;
 pub use database::{DatabaseConfig, Synchronous};
 pub use jobs::{JobsConfig, WEBHOOK_QUEUE, WORKFLOW_QUEUE};
 pub use secrets::SecretsConfig;
+pub use warm::WarmConfig;
 
 /// The sandbox. The limits are ceilings and defaults at once: a block may wish for less.
 #[derive(Clone, Debug)]
 pub struct RuntimeConfig {
     /// Where compiled components are kept. `BLOCKYARD_CACHE_DIR`, default `~/.cache/blockyard`.
     pub cache_dir: Option<PathBuf>,
+    /// The program that compiles components from outside when called as `blockyard`'s own hidden command is, in a process
+    /// of its own; they are compiled in this process if absent.
+    pub compiler: Option<PathBuf>,
+    /// CPU time that compiling one component may take there. `BLOCKYARD_COMPILE_CPU_MS`, default 180 s.
+    pub compile_cpu: Duration,
+    /// Memory that compiling one component may take there, in bytes. Default 4 GiB.
+    pub compile_memory_bytes: u64,
     /// Instances alive at once in the process. `BLOCKYARD_MAX_INSTANCES`, default 256.
     pub max_instances: u32,
     /// Linear memory of one instance in bytes. `BLOCKYARD_MEMORY_BYTES`, default 512 MiB.
@@ -34,12 +43,17 @@ pub struct RuntimeConfig {
     pub log_lines: usize,
     /// Longest log message, fields included, in bytes. Default 8 KiB.
     pub log_line_bytes: usize,
+    /// Instances that are kept for their next call.
+    pub warm: WarmConfig,
 }
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            compiler: None,
+            compile_cpu: Duration::from_secs(180),
+            compile_memory_bytes: 4 << 30,
             max_instances: 256,
             memory_bytes: 512 << 20,
             cpu: Duration::from_secs(10),
@@ -48,7 +62,29 @@ impl Default for RuntimeConfig {
             output_bytes: 16 << 20,
             log_lines: 100,
             log_line_bytes: 8 << 10,
+            warm: WarmConfig::default(),
         }
+    }
+}
+
+/// Blocks that users upload.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadConfig {
+    /// Largest component in bytes. `BLOCKYARD_UPLOAD_BYTES`, default 32 MiB.
+    pub bytes: usize,
+    /// Components compiled at once. `BLOCKYARD_COMPILE_CONCURRENCY`, default 1.
+    pub compile_concurrency: usize,
+    /// Uploads that wait to be compiled, or are. Default 64.
+    pub waiting: usize,
+    /// Uploads received at once: each is in memory. Default 8.
+    pub receiving: usize,
+    /// How long a request waits for its upload to be compiled before it is told where to ask. Default 2 s.
+    pub patience: Duration,
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self { bytes: 32 << 20, compile_concurrency: 1, waiting: 64, receiving: 8, patience: Duration::from_secs(2) }
     }
 }
 
@@ -193,6 +229,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The sandbox.
     pub runtime: RuntimeConfig,
+    /// Blocks that users upload.
+    pub uploads: UploadConfig,
     /// Outgoing HTTP.
     pub http: HttpConfig,
     /// Running workflows.

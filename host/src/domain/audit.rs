@@ -54,3 +54,11 @@ pub const TRIGGER_CREATED: &str = "trigger.created";
 pub const TRIGGER_UPDATED: &str = "trigger.updated";
 /// An incoming trigger was deleted.
 pub const TRIGGER_DELETED: &str = "trigger.deleted";
+/// A component was uploaded as a version of a block.
+pub const BLOCK_UPLOADED: &str = "block.uploaded";
+/// A version of a block became the one that is used.
+pub const BLOCK_ACTIVATED: &str = "block.activated";
+/// What a block may do was set.
+pub const BLOCK_GRANTED: &str = "block.granted";
+/// A block was deleted, with all its versions.
+pub const BLOCK_DELETED: &str = "block.deleted";

@@ -23,7 +23,7 @@ pub use block::{BlockRef, BlockType, Manifest};
 pub use event::{Event, EventKind, TimelineEntry, Topic};
 pub use execution::{Execution, ExecutionError, ExecutionStatus, Mode, RunOptions};
 pub use flow::{Flow, FlowStatus};
-pub use grant::Grant;
+pub use grant::{Grant, Missing};
 pub use ids::{ExecutionId, FlowId, JobId, NodeId, UserId};
 pub use job::{Job, JobStatus, JobType};
 pub use json::Json;

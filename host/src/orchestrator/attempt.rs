@@ -125,7 +125,12 @@ impl Attempts<'_> {
             input: self.input,
             context,
             limits: node.limits,
-            access: CallAccess { slots: Some(&node.secrets), replay: replay.cloned(), record: run.record },
+            access: CallAccess {
+                slots: Some(&node.secrets),
+                replay: replay.cloned(),
+                record: run.record,
+                settings: None,
+            },
         };
         let report = node.block.call(call, self.progress.clone()).await;
         row.logs_dropped += report.logs_dropped + keep_logs(&mut row.logs, report.logs, node.limits.log_lines);

@@ -9,7 +9,7 @@ use super::Orchestrator;
 use super::expressions;
 use super::plan::{Plan, PlanEdge, PlanForEach, PlanNode, Shape};
 use super::template::Template;
-use crate::blocks::{Block, Catalogue, ResolveError, is_expression_field};
+use crate::blocks::{Block, Catalogue, is_expression_field};
 use crate::config::ExecutionConfig;
 use crate::domain::problem::pointer;
 use crate::domain::workflow::{ERROR_PORT, Edge, Node, OnError, read};
@@ -31,6 +31,7 @@ impl Orchestrator {
     ) -> Result<(Plan, Vec<Problem>), Report> {
         let (workflow, mut problems) = read(document);
         let Some(workflow) = workflow else { return Err(Report::new(problems, Vec::new())) };
+        self.look_for(&workflow, pins).await;
         match self.compile(workflow, pins).await {
             Ok(compiled) if problems.is_empty() => Ok(compiled),
             Ok((_, warnings)) => Err(Report::new(problems, warnings)),
@@ -38,6 +39,19 @@ impl Orchestrator {
                 problems.extend(errors);
                 Err(Report::new(problems, warnings))
             }
+        }
+    }
+
+    /// Have the catalogue look again if a component is not there that another process may have added a moment ago.
+    async fn look_for(&self, workflow: &Workflow, pins: Option<&Pins>) {
+        let known = |node: &Node| {
+            let digest = pins.and_then(|pins| pins.get(&node.block.to_string()));
+            digest.is_none_or(|digest| self.catalogue.by_digest(&node.block.block_type, digest).is_some())
+        };
+        if !workflow.nodes.iter().all(known)
+            && let Err(error) = Box::pin(self.catalogue.refresh()).await
+        {
+            tracing::warn!(%error, "the catalogue cannot be refreshed");
         }
     }
 
@@ -163,11 +177,7 @@ impl<'a> Compiler<'a> {
         match self.catalogue.resolve(&node.block) {
             Ok(block) => Some(block),
             Err(error) => {
-                let code = match error {
-                    ResolveError::UnknownBlock(_) => "unknown-block",
-                    ResolveError::UnknownVersion { .. } => "unknown-version",
-                };
-                self.error(pointer(at, "type"), code, error.to_string());
+                self.error(pointer(at, "type"), error.code(), error.to_string());
                 None
             }
         }

@@ -1,5 +1,6 @@
 //! One block, once, outside of any workflow: `POST /blocks/{type}/test`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub struct Asked {
     pub replay: Option<SharedReplay>,
     /// Whether exchanges are kept.
     pub record: bool,
+    /// The workflow's variables: a JSON object; none if absent.
+    pub variables: Option<Json>,
+    /// In place of the installation's values.
+    pub settings: Option<BTreeMap<String, String>>,
+    /// Whether suspensions last no time, as nothing outside is waited for.
+    pub hurry: bool,
 }
 
 /// Call `block` until it is done, following its suspensions for as long as a single call may take.
@@ -34,7 +41,8 @@ pub async fn call(
     let ports = block.manifest.ports(config);
     let limits = block.limits(None);
     let (config_text, id) = (config.to_string(), format!("test-{}", sources.id()));
-    let empty = Json::empty_object();
+    let variables = asked.variables.unwrap_or_else(Json::empty_object);
+    let settings = asked.settings.as_ref().map(Json::encode);
     let mode = asked.mode;
     let demo = (mode == Mode::Demo).then(|| block.demo());
     let replay = demo.or(asked.replay);
@@ -52,20 +60,22 @@ pub async fn call(
                 mode,
                 user_id: user_id.as_str(),
                 idempotency_key: &id,
-                variables: &empty,
-                settings: block.settings(mode),
+                variables: &variables,
+                settings: settings.as_ref().unwrap_or_else(|| block.settings(mode)),
                 state: state.as_ref(),
             };
-            let access = CallAccess { slots: None, replay: replay.clone(), record: asked.record };
+            let settings = asked.settings.as_ref();
+            let access = CallAccess { slots: None, replay: replay.clone(), record: asked.record, settings };
             let config = &config_text;
             let call = Call { config, config_checked: false, ports: &ports, input, context, limits, access };
             let report = block.call(call, None).await;
             result.logs_dropped += report.logs_dropped + keep_logs(&mut result.logs, report.logs, limits.log_lines);
             keep_exchanges(&mut result.exchanges, report.exchanges);
             match report.result {
-                Ok(Finished::Suspended { after_ms, state: asked }) => {
-                    state = Some(asked);
-                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                Ok(Finished::Suspended { after_ms, state: given }) => {
+                    state = Some(given);
+                    // Even then others get a turn, and the call's own time limit.
+                    tokio::time::sleep(Duration::from_millis(if asked.hurry { 0 } else { after_ms })).await;
                 }
                 Ok(Finished::Done { outputs, metadata }) => return Ok((outputs, metadata)),
                 Err(failure) => return Err(failure),

@@ -39,6 +39,11 @@ impl Cache {
         Ok(Self { directory: Some(directory) })
     }
 
+    /// Whether there is a compiled form of the component with this digest.
+    pub(super) fn has(&self, digest: &str) -> bool {
+        self.path(digest).is_some_and(|path| path.exists())
+    }
+
     /// The compiled form of the component with this digest, if it is here and usable.
     pub(super) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
         let path = self.path(digest)?;
@@ -66,11 +71,10 @@ impl Cache {
         Some(file)
     }
 
-    /// Keep a compiled component. A failure is logged: the next start compiles again.
-    pub(super) fn store(&self, digest: &str, component: &Component) {
+    /// Keep the code of a component. A failure is logged: the next start compiles again.
+    pub(super) fn store(&self, digest: &str, code: &[u8]) {
         let Some(path) = self.path(digest) else { return };
-        let written = component.serialize().map_err(io::Error::other).and_then(|code| write_whole(&path, &code));
-        if let Err(error) = written {
+        if let Err(error) = write_whole(&path, code) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
         }
     }

@@ -1,17 +1,23 @@
 //! From bytes to a component that is ready to be instantiated.
 
+use std::fs::File;
+
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component as Compiled;
 
+use super::compile;
 use super::engine::Runtime;
-use super::invoke::GuestState;
+use super::inspect::inspect;
+use super::instance::GuestState;
 use crate::capabilities::bindings::BlockComponentRevealingPre;
-use crate::capabilities::{OFFERED, stdio};
+use crate::capabilities::{OFFERED, http, stdio};
 
 /// A compiled component, linked as far as it can be without an instance.
 #[derive(Clone)]
 pub struct Component {
     digest: String,
+    sends_standard: bool,
     pub(super) pre: BlockComponentRevealingPre<GuestState>,
 }
 
@@ -19,6 +25,16 @@ impl Component {
     /// SHA-256 of the component's bytes, as `sha256:…`.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Whether it can ask for the text of secrets.
+    pub fn reveals(&self) -> bool {
+        imports(self.pre.instance_pre().component(), "blockyard:block/secrets-reveal")
+    }
+
+    /// Whether it sends requests by the standard interface, which knows no handles of secrets.
+    pub fn sends_standard(&self) -> bool {
+        self.sends_standard
     }
 }
 
@@ -31,9 +47,12 @@ impl std::fmt::Debug for Component {
 /// Why bytes are no component that this host runs.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
-    /// Not WebAssembly at all, a core module, or malformed.
+    /// Not WebAssembly at all, or malformed.
     #[error("not a WebAssembly component: {0}")]
     Malformed(String),
+    /// WebAssembly, but not of the component model.
+    #[error("a core module, not a WebAssembly component; `blockyard block build` makes one, and so does the Rust target wasm32-wasip2")]
+    CoreModule,
     /// Machine code is never accepted from outside.
     #[error("precompiled machine code is not accepted; send the WebAssembly component itself")]
     Precompiled,
@@ -46,13 +65,34 @@ pub enum ComponentError {
     /// It does not export `blockyard:block/block`, or an import has another type.
     #[error("does not fit the world `blockyard:block/block-component@0.1.0`: {0}")]
     WrongWorld(String),
-    /// The compiling thread died.
-    #[error("compilation ended unexpectedly")]
-    Interrupted,
+    /// Compiling it takes more than it may.
+    #[error("compiling it {0}, which is the limit")]
+    TooCostly(String),
+    /// The compiler failed, through no fault of the component that is known.
+    #[error("the compiler failed: {0}")]
+    Compiler(String),
+}
+
+/// [`ComponentError::Compiler`]
+pub const COMPILE_FAILED: &str = "compile-failed";
+
+impl ComponentError {
+    /// Stable and machine-readable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "not-a-component",
+            Self::CoreModule => "core-module",
+            Self::Precompiled => "machine-code",
+            Self::ForeignImport { .. } => "foreign-import",
+            Self::WrongWorld(_) => "wrong-world",
+            Self::TooCostly(_) => "compile-limit",
+            Self::Compiler(_) => COMPILE_FAILED,
+        }
+    }
 }
 
 fn offered() -> String {
-    OFFERED.iter().chain(stdio::OFFERED).copied().collect::<Vec<_>>().join(", ")
+    OFFERED.iter().chain(stdio::OFFERED).chain(http::STANDARD_OFFERED).copied().collect::<Vec<_>>().join(", ")
 }
 
 /// SHA-256 of `bytes`, as `sha256:…`.
@@ -66,56 +106,113 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Runtime {
-    /// Make a component ready: from the cache if it is there, else compiled off the async threads.
+    /// Make a component ready: from the cache if it is there, else compiled in a process of its own if the configuration
+    /// names a program for that, and else here, off the async threads.
     ///
     /// # Errors
     /// If the bytes are no component, or one that does not fit this host.
-    pub async fn load(&self, bytes: impl Into<bytes::Bytes>) -> Result<Component, ComponentError> {
-        let (runtime, bytes) = (self.clone(), bytes.into());
-        tokio::task::spawn_blocking(move || runtime.load_blocking(&bytes, digest(&bytes)))
-            .await
-            .map_err(|_| ComponentError::Interrupted)?
+    pub async fn load(&self, bytes: impl Into<Bytes>) -> Result<Component, ComponentError> {
+        let bytes = bytes.into();
+        let (runtime, known) = (self.clone(), bytes.clone());
+        let Some(program) = self.config().compiler.clone() else {
+            return off_thread(move || runtime.load_blocking(&bytes, digest(&bytes))).await;
+        };
+        let waiting = match off_thread(move || runtime.prepare(&known)).await? {
+            Prepared::Ready(component) => return Ok(*component),
+            Prepared::ToCompile(waiting) => waiting,
+        };
+        let code = compile::apart(&program, self.config(), bytes).await?;
+        let runtime = self.clone();
+        off_thread(move || runtime.adopt(&waiting, &code)).await
     }
 
-    /// The same for bytes whose digest is known: they are not read if they were compiled before.
+    /// The same for bytes whose digest is known and that are trusted: they are not read if they were compiled before, and
+    /// compiled in this process.
     ///
     /// # Errors
     /// As [`Runtime::load`].
-    pub async fn load_known(&self, bytes: bytes::Bytes, digest: &str) -> Result<Component, ComponentError> {
+    pub async fn load_known(&self, bytes: Bytes, digest: &str) -> Result<Component, ComponentError> {
         let (runtime, digest) = (self.clone(), digest.to_owned());
-        tokio::task::spawn_blocking(move || runtime.load_blocking(&bytes, digest))
-            .await
-            .map_err(|_| ComponentError::Interrupted)?
+        off_thread(move || runtime.load_blocking(&bytes, digest)).await
+    }
+
+    /// Whether a component was compiled before.
+    pub fn has_cached(&self, digest: &str) -> bool {
+        self.shared.cache.has(digest)
+    }
+
+    /// A component that was compiled before; `None` if the cache has it not.
+    ///
+    /// # Errors
+    /// If it does not fit this host.
+    pub async fn load_cached(&self, digest: &str) -> Result<Option<Component>, ComponentError> {
+        let (runtime, digest) = (self.clone(), digest.to_owned());
+        off_thread(move || {
+            let compiled = runtime.shared.cache.load(&runtime.shared.engine, &digest);
+            compiled.map(|compiled| runtime.link(&compiled, digest)).transpose()
+        })
+        .await
     }
 
     fn load_blocking(&self, bytes: &[u8], digest: String) -> Result<Component, ComponentError> {
         let shared = &self.shared;
-        if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-            return Err(ComponentError::Precompiled);
+        if let Some(compiled) = shared.cache.load(&shared.engine, &digest) {
+            return self.link(&compiled, digest);
         }
-        let compiled = match shared.cache.load(&shared.engine, &digest) {
-            Some(compiled) => compiled,
-            None => self.compile(bytes, &digest)?,
+        inspect(bytes)?.check()?;
+        let compiled = {
+            let _alone = shared.cache.compiling(&digest);
+            // Somebody else may have done it meanwhile.
+            match shared.cache.load(&shared.engine, &digest) {
+                Some(compiled) => compiled,
+                None => {
+                    tracing::info!(digest, "compiling a block; the next start finds it compiled");
+                    let compiled = Compiled::from_binary(&shared.engine, bytes)
+                        .map_err(|error| ComponentError::Malformed(format!("{error:#}")))?;
+                    match compiled.serialize() {
+                        Ok(code) => shared.cache.store(&digest, &code),
+                        Err(error) => tracing::warn!(digest, %error, "compiled code could not be kept"),
+                    }
+                    compiled
+                }
+            }
         };
-        self.check_imports(&compiled)?;
-        let wrong_world = |error: wasmtime::Error| ComponentError::WrongWorld(format!("{error:#}"));
-        let pre = shared.linker.instantiate_pre(&compiled).map_err(wrong_world)?;
-        let pre = BlockComponentRevealingPre::new(pre).map_err(wrong_world)?;
-        Ok(Component { digest, pre })
+        self.link(&compiled, digest)
     }
 
-    fn compile(&self, bytes: &[u8], digest: &str) -> Result<Compiled, ComponentError> {
-        let shared = &self.shared;
-        let _alone = shared.cache.compiling(digest);
-        // Somebody else may have done it meanwhile.
-        if let Some(compiled) = shared.cache.load(&shared.engine, digest) {
-            return Ok(compiled);
+    /// Everything that comes before compiling.
+    fn prepare(&self, bytes: &[u8]) -> Result<Prepared, ComponentError> {
+        let (shared, digest) = (&self.shared, digest(bytes));
+        let cached = |digest: &str| shared.cache.load(&shared.engine, digest);
+        if let Some(compiled) = cached(&digest) {
+            return Ok(Prepared::Ready(Box::new(self.link(&compiled, digest)?)));
         }
-        tracing::info!(digest, "compiling a block; the next start finds it compiled");
-        let compiled = Compiled::from_binary(&shared.engine, bytes)
-            .map_err(|error| ComponentError::Malformed(format!("{error:#}")))?;
-        shared.cache.store(digest, &compiled);
-        Ok(compiled)
+        inspect(bytes)?.check()?;
+        let alone = shared.cache.compiling(&digest);
+        Ok(match cached(&digest) {
+            Some(compiled) => Prepared::Ready(Box::new(self.link(&compiled, digest)?)),
+            None => Prepared::ToCompile(Waiting { digest, _alone: alone }),
+        })
+    }
+
+    /// Take code over from the compiler.
+    fn adopt(&self, waiting: &Waiting, code: &[u8]) -> Result<Component, ComponentError> {
+        let shared = &self.shared;
+        // SAFETY: the code comes over a pipe from this same program, which was started to compile this component.
+        let compiled = unsafe { Compiled::deserialize(&shared.engine, code) }
+            .map_err(|error| ComponentError::Compiler(format!("{error:#}")))?;
+        shared.cache.store(&waiting.digest, code);
+        // Mapped from the file it shares its pages with other processes.
+        let compiled = shared.cache.load(&shared.engine, &waiting.digest).unwrap_or(compiled);
+        self.link(&compiled, waiting.digest.clone())
+    }
+
+    fn link(&self, compiled: &Compiled, digest: String) -> Result<Component, ComponentError> {
+        self.check_imports(compiled)?;
+        let wrong_world = |error: wasmtime::Error| ComponentError::WrongWorld(format!("{error:#}"));
+        let pre = self.shared.linker.instantiate_pre(compiled).map_err(wrong_world)?;
+        let pre = BlockComponentRevealingPre::new(pre).map_err(wrong_world)?;
+        Ok(Component { digest, sends_standard: imports(compiled, "wasi:http/outgoing-handler"), pre })
     }
 
     fn check_imports(&self, compiled: &Compiled) -> Result<(), ComponentError> {
@@ -129,11 +226,38 @@ impl Runtime {
     }
 }
 
+enum Prepared {
+    Ready(Box<Component>),
+    ToCompile(Waiting),
+}
+
+/// A component that is about to be compiled, by nobody else meanwhile.
+struct Waiting {
+    digest: String,
+    _alone: Option<File>,
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ComponentError> + Send + 'static,
+) -> Result<T, ComponentError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(ComponentError::Compiler(error.to_string())))
+}
+
+/// Whether a component imports this interface, in whatever version.
+fn imports(compiled: &Compiled, interface: &str) -> bool {
+    let component_type = compiled.component_type();
+    let mut imports = component_type.imports(compiled.engine());
+    imports.any(|(name, _)| name.split('@').next() == Some(interface))
+}
+
 /// Whether the host offers the interface `name` in a compatible version.
-fn is_offered(name: &str) -> bool {
+pub(super) fn is_offered(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     let compatible = |wanted: &str| version == wanted || version.starts_with(&format!("{wanted}."));
-    (OFFERED.contains(&interface) && compatible("0.1")) || (stdio::OFFERED.contains(&interface) && compatible("0.2"))
+    let mut standard = stdio::OFFERED.iter().chain(http::STANDARD_OFFERED);
+    (OFFERED.contains(&interface) && compatible("0.1"))
+        || (standard.any(|known| *known == interface) && compatible("0.2"))
 }
 
 #[cfg(test)]
@@ -145,6 +269,8 @@ mod tests {
         for yes in [
             "wasi:io/streams@0.2.6",
             "wasi:cli/stderr@0.2.0",
+            "wasi:http/outgoing-handler@0.2.12",
+            "wasi:http/types@0.2.0",
             "blockyard:block/log@0.1.0",
             "blockyard:block/secrets-reveal@0.1.0",
         ] {
@@ -153,6 +279,10 @@ mod tests {
         for no in [
             "wasi:sockets/tcp@0.2.6",
             "wasi:filesystem/types@0.2.6",
+            "wasi:http/incoming-handler@0.2.0",
+            "wasi:http/types@0.3.0",
+            "wasi:http/handler@0.3.0",
+            "wasi:http/outgoing-handler",
             "wasi:io/streams@0.3.0",
             "wasi:io/streams@0.20.0",
             "wasi:io/streams",

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use wasmtime::component::Linker;
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::cache::Cache;
-use super::invoke::GuestState;
+use super::instance::{GuestState, Instance};
+use super::pool::Pool;
 use crate::capabilities::Capabilities;
 use crate::config::RuntimeConfig;
 use crate::domain::Sources;
@@ -37,8 +38,10 @@ pub(super) struct Shared {
     pub(super) config: RuntimeConfig,
     pub(super) sources: Sources,
     capabilities: Capabilities,
-    /// One permit an instance of the pool.
+    /// One permit an instance at work.
     pub(super) instances: Semaphore,
+    /// The slots that instances are in, with those that wait for their next call.
+    pub(super) pool: Mutex<Pool<Instance>>,
     ticker: Arc<Ticker>,
 }
 
@@ -54,9 +57,10 @@ impl Runtime {
         let cache = Cache::open(config.cache_dir.as_deref(), &engine)?;
         let ticker = Arc::new(Ticker { engine: engine.weak(), running: AtomicUsize::new(0) });
         spawn_ticker(Arc::downgrade(&ticker))?;
-        let instances = Semaphore::new(config.max_instances as usize);
+        let slots = config.max_instances as usize;
+        let (instances, pool) = (Semaphore::new(slots), Mutex::new(Pool::new(config.warm.clone(), slots)));
         Ok(Self {
-            shared: Arc::new(Shared { engine, linker, cache, config, sources, capabilities, instances, ticker }),
+            shared: Arc::new(Shared { engine, linker, cache, config, sources, capabilities, instances, pool, ticker }),
         })
     }
 
@@ -89,7 +93,7 @@ impl std::fmt::Debug for Runtime {
     }
 }
 
-fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
+pub(super) fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
     let instances = config.max_instances;
     let keep = if PoolingAllocationConfig::is_pagemap_scan_available() { KEEP_RESIDENT_BYTES } else { 0 };
     let mut pool = PoolingAllocationConfig::new();

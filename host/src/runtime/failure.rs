@@ -3,7 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use super::invoke::GuestState;
+use super::instance::GuestState;
 use super::limits::CpuLimit;
 use crate::domain::CallError;
 
@@ -17,6 +17,8 @@ pub mod code {
     pub const CPU_LIMIT: &str = "cpu-limit";
     /// It did not answer in time.
     pub const TIMEOUT: &str = "timeout";
+    /// Its component is not to be had now.
+    pub const UNAVAILABLE: &str = "unavailable";
     /// It was stopped.
     pub const CANCELLED: &str = "cancelled";
     /// It answered with more than it may.
@@ -30,11 +32,12 @@ pub mod code {
 }
 
 /// Codes that only the host may give: a guest's code of the same name gets the prefix `block/`.
-pub const HOST_CODES: [&str; 7] = [
+pub const HOST_CODES: [&str; 8] = [
     code::TRAP,
     code::OUT_OF_MEMORY,
     code::CPU_LIMIT,
     code::TIMEOUT,
+    code::UNAVAILABLE,
     code::CANCELLED,
     code::OUTPUT_TOO_LARGE,
     code::INVALID_OUTPUT,
@@ -86,7 +89,7 @@ pub(super) fn classify(error: &wasmtime::Error, state: &GuestState) -> CallFailu
         let bytes = state.limits.memory_bytes;
         return CallFailure::permanent(code::OUT_OF_MEMORY, format!("wanted more than {bytes} bytes of memory"));
     }
-    let written = state.call.output.text();
+    let written = state.ambient.written();
     let message = panic_message(&written).unwrap_or_else(|| match error.downcast_ref::<Trap>() {
         Some(trap) => with_output(&trap.to_string(), &written),
         None => with_output(&text, &written),

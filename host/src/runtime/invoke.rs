@@ -1,22 +1,17 @@
-//! One call of a block: a fresh instance, its limits, and what it came to.
+//! One call of a block: an instance, its limits, and what it came to.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::Store;
-use wasmtime_wasi::{WasiCtxView, WasiView};
-
 use super::component::Component;
 use super::engine::Runtime;
 use super::failure::{CallFailure, classify, code};
-use super::limits::{CallLimits, CpuClock, MemoryLimiter};
+use super::instance::{Instance, Slot};
+use super::limits::CallLimits;
 use super::output;
-use crate::capabilities::bindings::exports::blockyard::block::block::{Failure, Outcome};
-use crate::capabilities::{Access, CallState, HasCall, Identity, LogBuffer, ProgressSink};
+use super::pool::{Key, Reuse};
+use crate::capabilities::{Access, CallState, Identity, LogBuffer, ProgressSink};
 use crate::domain::{BlockType, Json, LogLine, Outputs};
-
-/// What a host call may pass besides data, in bytes: names, headers, the list itself.
-const HOST_CALL_SLACK_BYTES: usize = 64 << 10;
 
 /// A manifest is a constant: it needs neither time nor room.
 const MANIFEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +25,8 @@ pub struct CallRequest<'a> {
     pub component: &'a Component,
     /// Ports that it may fire.
     pub ports: &'a [String],
+    /// Which calls may have its instance afterwards; none, and a fresh one for itself, if absent.
+    pub reuse: Option<Reuse>,
     /// Its config as JSON.
     pub config: String,
     /// Its input as JSON.
@@ -85,26 +82,6 @@ impl CallReport {
     }
 }
 
-/// The data of a store.
-pub(super) struct GuestState {
-    pub(super) call: CallState,
-    pub(super) memory: MemoryLimiter,
-    pub(super) cpu: CpuClock,
-    pub(super) limits: CallLimits,
-}
-
-impl HasCall for GuestState {
-    fn call(&mut self) -> &mut CallState {
-        &mut self.call
-    }
-}
-
-impl WasiView for GuestState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.call.ctx()
-    }
-}
-
 impl Runtime {
     /// Call `execute`. Dropping the future stops the guest.
     pub async fn call(&self, request: CallRequest<'_>) -> CallReport {
@@ -113,23 +90,30 @@ impl Runtime {
         let (sources, capabilities) = (self.sources().clone(), self.capabilities().clone());
         let record = request.access.record;
         let call = CallState::new(request.identity, sources, capabilities, request.access, logs, request.progress);
-        // Declared before the store, so that the pool's slot is free again before the next one is let in.
-        let _instance = self.shared.instances.acquire().await;
-        let mut store = self.store(call, limits);
+        let key = request.reuse.map(|reuse| Key { digest: request.component.digest().into(), reuse });
+        // Declared in this order, so that the slot is empty before it is free, and free before the next call is let in.
+        let _permit = self.shared.instances.acquire().await;
+        let (slot, history, warm) = Slot::enter(self, key).await;
+        let mut instance = Instance::of(warm, &self.shared.engine, call, limits);
         let answer = {
             let _ticking = self.keep_ticking();
-            let execute = execute(&mut store, request.component, &request.config, &request.input, &request.context);
+            let execute = async {
+                let (block, store) = instance.block(request.component).await?;
+                let (config, input, context) = (&request.config, &request.input, &request.context);
+                block.blockyard_block_block().call_execute(store, config, input, context).await
+            };
             tokio::time::timeout(limits.timeout, execute).await
         };
         // What took a secret is scrubbed before anyone sees it.
-        let scrubber = store.data().call.secrets.scrubber();
+        let scrubber = instance.store.data().call.secrets.scrubber();
         let scrubber = scrubber.as_deref();
+        let failed_by_itself = matches!(&answer, Ok(Ok(Err(_))));
         let result = match answer {
             Ok(Ok(answer)) => output::check(output::scrubbed(answer, scrubber), request.ports, limits.output_bytes),
-            Ok(Err(error)) => Err(output::scrubbed_failure(classify(&error, store.data()), scrubber)),
+            Ok(Err(error)) => Err(output::scrubbed_failure(classify(&error, instance.store.data()), scrubber)),
             Err(_) => Err(timed_out(limits)),
         };
-        let call = &mut store.data_mut().call;
+        let call = &mut instance.store.data_mut().call;
         let (logs, logs_dropped) = call.log.take();
         let exchanges = record.then(|| {
             let (exchanges, complete) = call.recorder.take();
@@ -138,6 +122,9 @@ impl Runtime {
             }
             Json::encode(&exchanges)
         });
+        if let Some(history) = history.filter(|_| result.is_ok() || failed_by_itself) {
+            slot.keep(history, instance);
+        }
         CallReport { result, logs, logs_dropped, exchanges }
     }
 
@@ -155,46 +142,20 @@ impl Runtime {
         let (sources, capabilities) = (self.sources().clone(), self.capabilities().clone());
         let access = Access::none(BlockType::unknown());
         let call = CallState::new(Identity::default(), sources, capabilities, access, LogBuffer::new(0, 0), None);
-        let _instance = self.shared.instances.acquire().await;
-        let mut store = self.store(call, limits);
+        let _permit = self.shared.instances.acquire().await;
+        let (_slot, _, _) = Slot::enter(self, None).await;
+        let mut instance = Instance::of(None, &self.shared.engine, call, limits);
         let _ticking = self.keep_ticking();
         let answer = tokio::time::timeout(limits.timeout, async {
-            let block = component.pre.instantiate_async(&mut store).await?;
-            block.blockyard_block_block().call_manifest(&mut store).await
+            let (block, store) = instance.block(component).await?;
+            block.blockyard_block_block().call_manifest(store).await
         });
         match answer.await {
             Ok(Ok(manifest)) => Ok(manifest),
-            Ok(Err(error)) => Err(classify(&error, store.data())),
+            Ok(Err(error)) => Err(classify(&error, instance.store.data())),
             Err(_) => Err(timed_out(limits)),
         }
     }
-
-    fn store(&self, call: CallState, limits: CallLimits) -> Store<GuestState> {
-        let memory = MemoryLimiter::new(limits.memory_bytes);
-        let state = GuestState { call, memory, cpu: CpuClock::new(limits.cpu), limits };
-        let mut store = Store::new(&self.shared.engine, state);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(limits.output_bytes.saturating_add(HOST_CALL_SLACK_BYTES));
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut context| context.data_mut().cpu.on_tick());
-        store.call_hook(|mut context, hook| {
-            context.data_mut().cpu.on_transition(hook);
-            Ok(())
-        });
-        store
-    }
-}
-
-// The generated bindings take `&String` where the interface has a type alias of `string`.
-async fn execute(
-    store: &mut Store<GuestState>,
-    component: &Component,
-    config: &String,
-    input: &String,
-    context: &String,
-) -> wasmtime::Result<Result<Outcome, Failure>> {
-    let block = component.pre.instantiate_async(&mut *store).await?;
-    block.blockyard_block_block().call_execute(store, config, input, context).await
 }
 
 fn timed_out(limits: CallLimits) -> CallFailure {

@@ -57,6 +57,16 @@ impl MemoryLimiter {
         Self { limit_bytes, used_bytes: 0, table_elements: 0, refused: false }
     }
 
+    /// Start another call in the same instance: what it has counts on.
+    pub(super) fn renew(&mut self, limit_bytes: usize) {
+        (self.limit_bytes, self.refused) = (limit_bytes, false);
+    }
+
+    /// Linear memory that the instance has, in bytes.
+    pub(super) fn used_bytes(&self) -> usize {
+        self.used_bytes
+    }
+
     /// Whether the guest asked for more than it may have.
     pub(super) fn refused(&self) -> bool {
         self.refused

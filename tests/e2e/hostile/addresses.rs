@@ -24,7 +24,7 @@ use super::{Server, assert_refused};
 use crate::support::{config, guest};
 
 /// Says the same of every name.
-struct Says(&'static [&'static str]);
+pub(super) struct Says(pub(super) &'static [&'static str]);
 
 impl Resolve for Says {
     fn resolve(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
@@ -34,7 +34,7 @@ impl Resolve for Says {
 }
 
 /// The blocks of a process whose name server is this one.
-async fn catalogue(resolver: Says) -> (Catalogue, Sources) {
+pub(super) async fn catalogue(resolver: Says) -> (Catalogue, Sources) {
     let (config, sources) = (config(&[]), Sources::system());
     let store = Store::open(&config.database, Hub::default().on_commit()).await.unwrap();
     let vault = Vault::open(store, &config.secrets, sources.clone(), std::iter::empty()).await.unwrap();

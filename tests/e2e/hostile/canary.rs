@@ -1,6 +1,7 @@
 //! A secret that a server sends back in every spelling, and a guest that carries it out by every way there is: no part
 //! of it is to be found afterwards, neither in what is shown nor in a file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use blockyard::app::App;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::forms::spellings;
+use super::servers::Seen;
 use super::{Owner, Server, assert_well, grant, one, rule, started, store_secret, tight};
 use crate::support::{Run, config_in_file, nodes};
 use crate::timeline::{patiently, timeline};
@@ -113,6 +115,47 @@ async fn what_a_server_sends_back_of_a_secret_reaches_neither_the_guest_nor_anyt
     let seen = server.seen();
     assert_eq!(seen[0].header("authorization").map(str::as_bytes), Some(format!("Bearer {CANARY}").as_bytes()));
     assert!(seen.iter().any(|one| one.target.starts_with("/spell?key=cAnary%2F7%2Bq%22x%5C")), "{:?}", seen.last());
+    assert_well(&app).await;
+    assert_no_file_holds_it(&app, directory.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_for_a_secret_in_a_standard_guest_is_all_that_the_guest_ever_has() {
+    let (app, server, directory) = with_canary("wasi-leaks").await;
+    let backwards = |text: &str| -> String { text.chars().rev().collect() };
+    let reversed: Vec<String> = traces().iter().map(|trace| backwards(trace)).collect();
+    let text: String = backwards(CANARY).chars().take(8).collect();
+    let mut tokens = BTreeSet::new();
+    for place in ["bearer", "header", "basic", "query", "json", "form", "text"] {
+        for way in WAYS {
+            let mut config = json!({"way": way, "place": place, "reversed": reversed});
+            if way == "output" {
+                // Looking through all of the memory takes its time: once for each place.
+                config["reversedText"] = text.as_str().into();
+            }
+            let shown = assert_nothing_shown(&app, "test.wasi-leaks", config).await;
+            assert!(!shown.contains("\"saw\"") && !shown.contains("\"kept\""), "{place} {way}: {shown}");
+            assert!(!shown.contains("\"refused\""), "{place} {way}: {shown}");
+            assert!(shown.contains("[secret canary]"), "{place} {way}: {shown}");
+            tokens.extend(shown.match_indices("blockyard-secret-").map(|(at, _)| shown[at..at + 40].to_owned()));
+        }
+    }
+    assert!(tokens.len() >= 7, "each call has its own: {tokens:?}");
+    // It did arrive, at each place in the way that fits there.
+    let seen = server.seen();
+    let found = |what: &dyn Fn(&Seen) -> Option<Vec<u8>>, expected: &str| {
+        assert!(seen.iter().any(|one| what(one).as_deref() == Some(expected.as_bytes())), "{expected}");
+    };
+    let header = |name: &'static str| move |one: &Seen| one.header(name).map(|value| value.as_bytes().to_vec());
+    let body = |one: &Seen| Some(one.body.clone());
+    found(&header("authorization"), &format!("Bearer {CANARY}"));
+    found(&header("x-key"), &format!("Key {CANARY}"));
+    found(&body, CANARY);
+    found(&body, &json!({"key": CANARY}).to_string());
+    let encoded = &spellings(CANARY)[1];
+    found(&body, &format!("a=b&key={encoded}"));
+    found(&|one| Some(one.target.clone().into_bytes()), &format!("/spell?key={encoded}"));
+    found(&header("authorization"), &format!("Basic {}", spellings(&format!("user:{CANARY}"))[13]));
     assert_well(&app).await;
     assert_no_file_holds_it(&app, directory.path()).await;
 }

@@ -8,10 +8,12 @@ mod canary;
 mod forms;
 mod grants;
 mod messages;
+mod placeholders;
 mod process;
 mod reveal;
 mod secrets;
 mod servers;
+mod standard;
 mod texts;
 mod urls;
 

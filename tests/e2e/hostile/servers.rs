@@ -231,10 +231,23 @@ fn echo(seen: &Seen) -> Vec<u8> {
 
 /// The secret of a request, sent back in the body and in headers in every spelling; that of the query as it came.
 fn spelled(seen: &Seen) -> Vec<u8> {
-    let secret = seen.header("x-key").or(seen.header("authorization")).unwrap_or(&seen.target);
+    let in_body = secret_in_body(seen);
+    let in_header = seen.header("x-key").or(seen.header("authorization"));
+    let secret = in_body.as_deref().or(in_header).unwrap_or(&seen.target);
     let secret = secret.trim_start_matches("Bearer ").trim_start_matches("Key ");
     let mut spelled = spellings(secret);
     let headers: String = spelled.iter().enumerate().map(|(n, form)| format!("x-form-{n}: {form}\r\n")).collect();
     spelled.push(seen.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect());
     answer("200 OK", &headers, spelled.join("\n").as_bytes())
+}
+
+/// The member or field `key` of a body, else all of it; `None` if there is no body.
+fn secret_in_body(seen: &Seen) -> Option<String> {
+    let text = String::from_utf8(seen.body.clone()).ok().filter(|text| !text.is_empty())?;
+    if let Ok(Value::Object(members)) = serde_json::from_str(&text) {
+        return members.get("key")?.as_str().map(str::to_owned);
+    }
+    let form = reqwest::Url::parse(&format!("http://form/?{text}")).ok()?;
+    let field = form.query_pairs().find(|(name, _)| name == "key").map(|(_, value)| value.into_owned());
+    Some(field.unwrap_or(text))
 }

@@ -10,6 +10,11 @@ pub fn spelled(text: &str) -> String {
     forms(text).join("\n")
 }
 
+/// A text in base64.
+pub fn base64_of(text: &str) -> String {
+    base64(text.as_bytes())
+}
+
 /// Carry `text` out by the way that the config's `way` names.
 ///
 /// # Errors

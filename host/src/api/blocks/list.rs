@@ -13,7 +13,7 @@ use crate::blocks::{Block, Versions};
 use crate::domain::Grant;
 use crate::domain::block::{HttpRule, LimitWishes, Ports, Slot};
 
-/// A block: what its active version says of itself, and which versions there are.
+/// A block: what its active version says of itself, or the newest while none is, and which versions there are.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct BlockView<E> {
@@ -36,7 +36,8 @@ pub(in crate::api) struct BlockView<E> {
     grant: Arc<Grant>,
     /// SHA-256 of the component.
     digest: String,
-    active_version: String,
+    /// The one that is used without a pin; `null` until one is activated.
+    active_version: Option<String>,
     /// The newest first.
     versions: Vec<String>,
     examples: Vec<E>,
@@ -62,7 +63,7 @@ impl<E> BlockView<E> {
             pure: manifest.is_pure(),
             grant,
             digest: block.digest().to_owned(),
-            active_version: versions.active.to_string(),
+            active_version: versions.active.as_ref().map(ToString::to_string),
             versions: versions.all.keys().rev().map(ToString::to_string).collect(),
             examples,
         }
@@ -76,7 +77,7 @@ pub(in crate::api) async fn handle(
 ) -> Json<Page<BlockView<String>>> {
     let types = state.catalogue.types();
     let items = types.iter().filter_map(|(block_type, versions)| {
-        let block = versions.all.get(&versions.active)?;
+        let block = versions.shown()?;
         let examples = block.manifest.examples.iter().map(|example| example.name.clone()).collect();
         Some(BlockView::new(block, versions, state.catalogue.grant(block_type), examples))
     });

@@ -1,8 +1,12 @@
 //! The catalogue over HTTP.
 
+pub(super) mod delete;
+pub(super) mod grants;
 pub(super) mod list;
 pub(super) mod read;
 pub(super) mod test;
+pub(super) mod upload;
+pub(super) mod version;
 
 use std::sync::Arc;
 
@@ -22,10 +26,22 @@ fn find(catalogue: &Catalogue, block_type: &str, version: Option<&str>) -> ApiRe
         }
         (Err(_), Some(_)) => return Err(unknown(block_type)),
     };
-    catalogue.resolve(&wanted).map_err(|error| match error {
-        ResolveError::UnknownBlock(_) => ApiError::not_found("unknown-block", error.to_string()),
-        ResolveError::UnknownVersion { .. } => ApiError::not_found("unknown-version", error.to_string()),
+    catalogue.resolve(&wanted).map_err(|error| {
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            ResolveError::UnknownBlock(_) | ResolveError::UnknownVersion { .. } => ApiError::not_found(code, detail),
+            ResolveError::NotActive { .. } | ResolveError::Pending(..) => ApiError::conflict(code, detail),
+        }
     })
+}
+
+/// The same, of a version that may not be used yet too.
+fn find_version(catalogue: &Catalogue, block_type: &str, version: Option<&str>) -> ApiResult<Arc<Block>> {
+    let exact = || {
+        let (block_type, version) = (block_type.parse().ok()?, semver::Version::parse(version?).ok()?);
+        catalogue.versions(&block_type)?.all.get(&version).cloned()
+    };
+    exact().map_or_else(|| find(catalogue, block_type, version), Ok)
 }
 
 fn unknown(block_type: &str) -> ApiError {

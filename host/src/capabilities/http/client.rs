@@ -59,7 +59,14 @@ pub(super) struct Prepared {
     pub(super) method: hyper::Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// For the whole exchange.
     pub(super) timeout: Duration,
+    /// Until the head of the answer, connecting included; the operator's own limit holds too.
+    pub(super) first_byte: Option<Duration>,
+    /// Between two pieces of the answer.
+    pub(super) between_bytes: Option<Duration>,
+    /// What of the body counts as in flight already.
+    pub(super) held: Option<Held>,
 }
 
 /// An answer as it came, decompressed.
@@ -77,9 +84,21 @@ pub(super) struct Answer {
 pub(super) enum SendError {
     Denied(String),
     Limited(String),
-    Transport(String),
+    Transport(Cause, String),
+    ConnectTimeout,
     Timeout,
     TooLarge(u64),
+}
+
+/// What of the transport failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Resolve,
+    Connect,
+    Certificate,
+    Tls,
+    Encoding,
+    Other,
 }
 
 impl HttpClient {
@@ -141,14 +160,18 @@ impl std::fmt::Debug for HttpClient {
 
 impl Inner {
     async fn exchange(self: &Arc<Self>, prepared: Prepared) -> Result<Answer, SendError> {
+        let between_bytes = prepared.between_bytes;
         let (response, held) = self.answer(prepared).await?;
-        self.read(response, held).await
+        self.read(response, held, between_bytes).await
     }
 
     /// Send, and wait for the head of the answer.
-    pub(super) async fn answer(self: &Arc<Self>, prepared: Prepared) -> Result<(Response<Incoming>, Held), SendError> {
-        let mut held = Held { client: Arc::clone(self), bytes: 0 };
-        held.more(prepared.body.len())?;
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        mut prepared: Prepared,
+    ) -> Result<(Response<Incoming>, Held), SendError> {
+        let mut held = prepared.held.take().unwrap_or_else(|| Held { client: Arc::clone(self), bytes: 0 });
+        held.more(prepared.body.len().saturating_sub(held.bytes))?;
         let (client, uri) = match self.rewritten_uri(&prepared)? {
             Some(uri) => (&self.rewritten, uri),
             None => (&self.guarded, prepared.uri),
@@ -157,7 +180,8 @@ impl Inner {
         *request.method_mut() = prepared.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = prepared.headers;
-        let first_byte = self.config.connect_timeout + self.config.first_byte_timeout;
+        let most = self.config.connect_timeout + self.config.first_byte_timeout;
+        let first_byte = prepared.first_byte.map_or(most, |asked| asked.min(most));
         let response = tokio::time::timeout(first_byte, client.request(request));
         let response = response.await.map_err(|_| SendError::Timeout)?.map_err(|error| why(&error))?;
         Ok((response, held))
@@ -167,16 +191,27 @@ impl Inner {
     fn rewritten_uri(&self, prepared: &Prepared) -> Result<Option<Uri>, SendError> {
         let Some(mut url) = self.rewrites.apply(&prepared.target) else { return Ok(None) };
         url.set_query(prepared.uri.query());
-        let unusable = |_| SendError::Transport("the rewritten URL cannot be used".to_owned());
+        let unusable = |_| SendError::Transport(Cause::Other, "the rewritten URL cannot be used".to_owned());
         url.as_str().parse().map(Some).map_err(unusable)
     }
 
-    async fn read(&self, response: Response<Incoming>, mut held: Held) -> Result<Answer, SendError> {
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        mut held: Held,
+        between_bytes: Option<Duration>,
+    ) -> Result<Answer, SendError> {
         let limit = self.config.body_bytes;
         let (mut parts, mut incoming) = response.into_parts();
         let mut body = Vec::new();
-        while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|error| SendError::Transport(format!("the answer broke off: {error}")))?;
+        loop {
+            let frame = match between_bytes {
+                None => incoming.frame().await,
+                Some(most) => tokio::time::timeout(most, incoming.frame()).await.map_err(|_| SendError::Timeout)?,
+            };
+            let Some(frame) = frame else { break };
+            let broken = |error| SendError::Transport(Cause::Other, format!("the answer broke off: {error}"));
+            let frame = frame.map_err(broken)?;
             let Ok(chunk) = frame.into_data() else { continue };
             if body.len() + chunk.len() > limit {
                 return Err(SendError::TooLarge(limit as u64));
@@ -206,7 +241,16 @@ pub(super) struct Held {
 }
 
 impl Held {
-    fn more(&mut self, bytes: usize) -> Result<(), SendError> {
+    /// Nothing yet.
+    pub(super) fn of(client: &HttpClient) -> Self {
+        Self { client: Arc::clone(&client.0), bytes: 0 }
+    }
+
+    /// Hold more.
+    ///
+    /// # Errors
+    /// If the process then holds too much; it is counted all the same until it is given back.
+    pub(super) fn more(&mut self, bytes: usize) -> Result<(), SendError> {
         let limit = self.client.config.bytes_in_flight;
         let before = self.client.bytes_in_flight.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
@@ -238,26 +282,34 @@ impl Drop for Held {
 }
 
 /// The error's own words, without the URL, which may hold a secret.
-fn why(error: &ClientError) -> SendError {
+pub(super) fn why(error: &ClientError) -> SendError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    let mut deepest = error.to_string();
+    let (mut deepest, mut kind) = (error.to_string(), Cause::Other);
     while let Some(error) = cause {
         if let Some(connect) = error.downcast_ref::<ConnectError>() {
             return match connect {
                 ConnectError::Denied { .. } => SendError::Denied(connect.to_string()),
-                ConnectError::Timeout(_) => SendError::Timeout,
-                _ => SendError::Transport(connect.to_string()),
+                ConnectError::Timeout(_) => SendError::ConnectTimeout,
+                ConnectError::Resolve(..) | ConnectError::NoAddress(_) => {
+                    SendError::Transport(Cause::Resolve, connect.to_string())
+                }
+                ConnectError::Connect(..) => SendError::Transport(Cause::Connect, connect.to_string()),
             };
+        }
+        match error.downcast_ref() {
+            Some(rustls::Error::InvalidCertificate(_)) => kind = Cause::Certificate,
+            Some(_) => kind = Cause::Tls,
+            None => {}
         }
         deepest = error.to_string();
         // `io::Error` hides what it wraps from `source`.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause = wrapped.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source());
     }
-    SendError::Transport(deepest)
+    SendError::Transport(kind, deepest)
 }
 
-fn tls(config: &HttpConfig) -> Result<rustls::ClientConfig, String> {
+pub(super) fn tls(config: &HttpConfig) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.ca_file {
         let shown = path.display();

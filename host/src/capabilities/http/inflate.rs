@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use flate2::write::{MultiGzDecoder, ZlibDecoder};
 
-use super::client::SendError;
+use super::client::{Cause, SendError};
 
 /// What the host offers to servers.
 pub(super) const ACCEPTED: &str = "gzip, deflate";
@@ -23,7 +23,7 @@ pub(super) fn inflate(
     for (undone, encoding) in encodings.split(',').map(str::trim).rev().enumerate() {
         // A server has no reason to wrap a body many times over.
         if undone >= 3 {
-            return Err(SendError::Transport("the answer has too many content encodings".to_owned()));
+            return Err(SendError::Transport(Cause::Encoding, "the answer has too many content encodings".to_owned()));
         }
         body = match encoding {
             "" | "identity" => body,
@@ -33,6 +33,7 @@ pub(super) fn inflate(
             "deflate" => run(&body, limit, &mut hold, ZlibDecoder::new(Vec::new()))?,
             _ => {
                 return Err(SendError::Transport(
+                    Cause::Encoding,
                     "the answer has a content encoding that was not asked for".to_owned(),
                 ));
             }
@@ -73,7 +74,8 @@ fn run<D: Decoder>(
     hold: &mut impl FnMut(usize) -> Result<(), SendError>,
     mut decoder: D,
 ) -> Result<Vec<u8>, SendError> {
-    let broken = |error: io::Error| SendError::Transport(format!("the answer cannot be decompressed: {error}"));
+    let broken =
+        |error: io::Error| SendError::Transport(Cause::Encoding, format!("the answer cannot be decompressed: {error}"));
     let mut known = 0;
     for step in body.chunks(STEP_BYTES) {
         decoder.write_all(step).map_err(broken)?;
@@ -137,13 +139,13 @@ mod tests {
     #[test]
     fn what_is_broken_or_was_not_asked_for_is_an_error() {
         let body = gzip(b"hello world, hello world");
-        assert!(matches!(undo("br", body.clone(), 100), Err(SendError::Transport(_))));
-        assert!(matches!(undo("gzip, gzip, gzip, gzip", body.clone(), 100), Err(SendError::Transport(_))));
-        assert!(matches!(undo("gzip", b"no gzip at all".to_vec(), 100), Err(SendError::Transport(_))));
-        assert!(matches!(undo("gzip", body[..body.len() - 9].to_vec(), 100), Err(SendError::Transport(_))));
+        assert!(matches!(undo("br", body.clone(), 100), Err(SendError::Transport(..))));
+        assert!(matches!(undo("gzip, gzip, gzip, gzip", body.clone(), 100), Err(SendError::Transport(..))));
+        assert!(matches!(undo("gzip", b"no gzip at all".to_vec(), 100), Err(SendError::Transport(..))));
+        assert!(matches!(undo("gzip", body[..body.len() - 9].to_vec(), 100), Err(SendError::Transport(..))));
         let mut wrong = body;
         let last = wrong.len() - 6;
         wrong[last] ^= 0xff;
-        assert!(matches!(undo("gzip", wrong, 100), Err(SendError::Transport(_))));
+        assert!(matches!(undo("gzip", wrong, 100), Err(SendError::Transport(..))));
     }
 }

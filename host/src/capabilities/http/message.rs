@@ -10,16 +10,19 @@ use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, Heade
 use hyper::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::client::Prepared;
+use url::Url;
+
+use super::client::{Held, Prepared};
+use super::failure::{Failure, Part};
 use super::inflate;
 use super::target::Target;
-use crate::capabilities::bindings::blockyard::block::http::{Header, HttpError, Placement, Request};
+use crate::capabilities::bindings::blockyard::block::http::Placement;
 use crate::capabilities::secrets::Found;
 use crate::config::HttpConfig;
 
 /// Most headers of a request, and their bytes.
 const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 64 << 10;
+pub(super) const MAX_HEADER_BYTES: usize = 64 << 10;
 
 /// Headers that say where a message ends and what becomes of the connection: the host's own.
 const FRAMING: &[&str] = &[
@@ -42,57 +45,98 @@ const FRAMING: &[&str] = &[
 /// All but RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// A request as a guest asks for it, by whichever interface.
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) patience: Patience,
+    /// What of the body counts as in flight already.
+    pub(super) held: Option<Held>,
+}
+
+/// How long a guest wants to wait. The operator's own limits hold too.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    /// For the whole exchange.
+    pub(super) whole: Option<Duration>,
+    /// Until the head of the answer, connecting included.
+    pub(super) first_byte: Option<Duration>,
+    /// Between two pieces of the answer.
+    pub(super) between_bytes: Option<Duration>,
+}
+
 /// A request that passed the checks, without its secrets.
 pub(super) struct Checked {
     pub(super) method: Method,
     pub(super) target: Target,
-    headers: HeaderMap,
+    /// What is sent: secrets go into its query.
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
-    timeout: Duration,
+    patience: Patience,
+    held: Option<Held>,
     /// Slots whose secrets may go there.
     pub(super) secrets: BTreeSet<String>,
 }
 
-fn invalid(message: impl Into<String>) -> HttpError {
-    HttpError::InvalidRequest(message.into())
+pub(super) fn invalid(part: Part, message: impl Into<String>) -> Failure {
+    Failure::Invalid(part, message.into())
+}
+
+/// Whether the header says where a message ends or what becomes of the connection, which is the host's business.
+pub(super) fn is_framing(name: &HeaderName) -> bool {
+    FRAMING.contains(&name.as_str())
 }
 
 /// Check everything but the secrets. `permit` says which of these may go along, or why nothing may.
 pub(super) fn check(
-    request: Request,
+    asked: Asked,
     config: &HttpConfig,
     permit: impl FnOnce(&str, &Target) -> Result<BTreeSet<String>, String>,
-) -> Result<Checked, HttpError> {
-    let target = Target::parse(&request.url).map_err(invalid)?;
-    let method = method(&request.method)?;
-    let secrets = permit(method.as_str(), &target).map_err(HttpError::Denied)?;
-    let headers = headers(&request.headers)?;
-    if request.body.as_ref().is_some_and(|body| body.len() > config.body_bytes) {
-        return Err(invalid(format!("the request's body is larger than {} bytes", config.body_bytes)));
+) -> Result<Checked, Failure> {
+    let target = Target::parse(&asked.url).map_err(|message| invalid(Part::Url, message))?;
+    let method = method(&asked.method)?;
+    let secrets = permit(method.as_str(), &target).map_err(Failure::Denied)?;
+    let headers = headers(&asked.headers)?;
+    if asked.body.as_ref().is_some_and(|body| body.len() > config.body_bytes) {
+        return Err(too_large(config));
     }
-    let asked = request.timeout_ms.map_or(config.timeout, |ms| Duration::from_millis(ms.into()));
-    Ok(Checked { method, target, headers, body: request.body, timeout: asked.min(config.max_timeout), secrets })
+    let whole = asked.patience.whole.unwrap_or(config.timeout).min(config.max_timeout);
+    let patience = Patience { whole: Some(whole), ..asked.patience };
+    let url = target.url.clone();
+    Ok(Checked { method, target, url, headers, body: asked.body, patience, held: asked.held, secrets })
 }
 
-fn method(name: &str) -> Result<Method, HttpError> {
+/// The body is over the limit.
+pub(super) fn too_large(config: &HttpConfig) -> Failure {
+    let limit = config.body_bytes;
+    invalid(Part::BodySize(limit as u64), format!("the request's body is larger than {limit} bytes"))
+}
+
+fn method(name: &str) -> Result<Method, Failure> {
     let plain = !name.is_empty() && name.len() <= 20 && name.bytes().all(|byte| byte.is_ascii_uppercase());
     let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| plain);
     match method {
-        Some(Method::CONNECT | Method::TRACE) | None => Err(invalid("the method is none that blocks may use")),
+        Some(Method::CONNECT | Method::TRACE) | None => {
+            Err(invalid(Part::Method, "the method is none that blocks may use"))
+        }
         Some(method) => Ok(method),
     }
 }
 
-fn headers(given: &[Header]) -> Result<HeaderMap, HttpError> {
-    let bytes: usize = given.iter().map(|header| header.name.len() + header.value.len()).sum();
+fn headers(given: &[(String, Vec<u8>)]) -> Result<HeaderMap, Failure> {
+    let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
-        return Err(invalid(format!("more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them")));
+        let message = format!("more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them");
+        return Err(invalid(Part::HeaderSize(MAX_HEADER_BYTES as u32), message));
     }
     let mut headers = HeaderMap::with_capacity(given.len() + 3);
-    for header in given {
-        let name = header_name(&header.name)?;
-        let value = HeaderValue::from_str(&header.value).or_else(|_| HeaderValue::from_bytes(header.value.as_bytes()));
-        let value = value.map_err(|_| invalid(format!("the value of header `{name}` holds control characters")))?;
+    for (name, value) in given {
+        let name = header_name(name)?;
+        let odd = |_| invalid(Part::Header, format!("the value of header `{name}` holds control characters"));
+        let value = HeaderValue::from_bytes(value).map_err(odd)?;
         headers.append(name, value);
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(inflate::ACCEPTED));
@@ -102,23 +146,25 @@ fn headers(given: &[Header]) -> Result<HeaderMap, HttpError> {
     Ok(headers)
 }
 
-fn header_name(name: &str) -> Result<HeaderName, HttpError> {
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("a header's name is none"))?;
-    if FRAMING.contains(&parsed.as_str()) {
-        return Err(invalid(format!("the header `{parsed}` is the host's")));
+fn header_name(name: &str) -> Result<HeaderName, Failure> {
+    let parsed =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(Part::Header, "a header's name is none"))?;
+    if is_framing(&parsed) {
+        return Err(invalid(Part::Header, format!("the header `{parsed}` is the host's")));
     }
     Ok(parsed)
 }
 
 impl Checked {
     /// Put the secrets in. Nothing of the outcome is ever shown.
-    pub(super) fn with_secrets(mut self, secrets: &[(&Found, Placement)]) -> Result<Prepared, HttpError> {
-        let mut url = self.target.url.clone();
+    pub(super) fn with_secrets(mut self, secrets: &[(&Found, Placement)]) -> Result<Prepared, Failure> {
         for (secret, placement) in secrets {
             let text = secret.value.expose();
             match placement {
                 Placement::Bearer => self.place(AUTHORIZATION, format!("Bearer {text}"))?,
-                Placement::Basic(user) if user.contains(':') => return Err(invalid("a user name holds a colon")),
+                Placement::Basic(user) if user.contains(':') => {
+                    return Err(invalid(Part::Credential, "a user name holds a colon"));
+                }
                 Placement::Basic(user) => {
                     self.place(AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{user}:{text}"))))?;
                 }
@@ -127,49 +173,58 @@ impl Checked {
                 }
                 Placement::Query(name) => {
                     let pair = format!("{}={}", utf8_percent_encode(name, ENCODED), utf8_percent_encode(text, ENCODED));
-                    let query = url.query().filter(|query| !query.is_empty());
+                    let query = self.url.query().filter(|query| !query.is_empty());
                     let query = query.map_or_else(|| pair.clone(), |known| format!("{known}&{pair}"));
-                    url.set_query(Some(&query));
+                    self.url.set_query(Some(&query));
                 }
             }
         }
-        let uri: Uri = url.as_str().parse().map_err(|_| invalid("the URL cannot be sent"))?;
+        let uri: Uri = self.url.as_str().parse().map_err(|_| invalid(Part::Url, "the URL cannot be sent"))?;
         Ok(Prepared {
             target: self.target,
             uri,
             method: self.method,
             headers: self.headers,
             body: self.body.map(Bytes::from).unwrap_or_default(),
-            timeout: self.timeout,
+            timeout: self.patience.whole.unwrap_or_default(),
+            first_byte: self.patience.first_byte,
+            between_bytes: self.patience.between_bytes,
+            held: self.held,
         })
     }
 
-    fn place(&mut self, name: HeaderName, value: String) -> Result<(), HttpError> {
-        let mut value = HeaderValue::from_str(&value)
-            .or_else(|_| HeaderValue::from_bytes(value.as_bytes()))
-            .map_err(|_| invalid(format!("the secret cannot stand in the header `{name}`")))?;
-        value.set_sensitive(true);
+    fn place(&mut self, name: HeaderName, value: String) -> Result<(), Failure> {
+        let value = sensitive(&name, value.as_bytes())?;
         self.headers.insert(name, value);
         Ok(())
     }
+}
+
+/// A header's value with a secret in it.
+pub(super) fn sensitive(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, Failure> {
+    let unfit = |_| invalid(Part::Credential, format!("the secret cannot stand in the header `{name}`"));
+    let mut value = HeaderValue::from_bytes(value).map_err(unfit)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(method: &str, headers: &[(&str, &str)]) -> Request {
-        let headers = headers.iter().map(|(name, value)| Header { name: (*name).into(), value: (*value).into() });
-        Request {
+    fn request(method: &str, headers: &[(&str, &str)]) -> Asked {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Asked {
             method: method.into(),
             url: "https://a.example/x?q=1".into(),
             headers: headers.collect(),
             body: None,
-            timeout_ms: Some(u32::MAX),
+            patience: Patience { whole: Some(Duration::from_secs(u32::MAX.into())), ..Patience::default() },
+            held: None,
         }
     }
 
-    fn checked(request: Request) -> Result<Checked, HttpError> {
+    fn checked(request: Asked) -> Result<Checked, Failure> {
         check(request, &HttpConfig::default(), |_, _| Ok(BTreeSet::new()))
     }
 
@@ -199,7 +254,7 @@ mod tests {
             ("h\u{f6}st", "z"),
         ] {
             assert!(
-                matches!(checked(request("GET", &[(name, value)])), Err(HttpError::InvalidRequest(_))),
+                matches!(checked(request("GET", &[(name, value)])), Err(Failure::Invalid(..))),
                 "{name}: {value:?}"
             );
         }
@@ -208,14 +263,14 @@ mod tests {
         assert!(checked(request("GET", &[("x", &"y".repeat(70_000))])).is_err());
         let good = checked(request("PATCH", &[("x", "ä"), ("x", "2")])).unwrap();
         assert_eq!(good.headers.get_all("x").iter().count(), 2);
-        assert_eq!(good.timeout, HttpConfig::default().max_timeout);
+        assert_eq!(good.patience.whole, Some(HttpConfig::default().max_timeout));
     }
 
     #[test]
     fn odd_methods_are_refused() {
         for method in ["", "get", "CONNECT", "TRACE", "GET /x HTTP/1.1", "G\r\nT", "GÄT", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
         {
-            assert!(matches!(checked(request(method, &[])), Err(HttpError::InvalidRequest(_))), "{method:?}");
+            assert!(matches!(checked(request(method, &[])), Err(Failure::Invalid(..))), "{method:?}");
         }
         assert!(checked(request("PROPFIND", &[])).is_ok());
     }
@@ -245,7 +300,7 @@ mod tests {
         for (name, prefix) in [("Host", ""), ("x\r\ny", ""), ("x", "a\r\nHost: evil.example\r\ny: ")] {
             let header = Placement::Header(HeaderPlacement { name: name.into(), prefix: prefix.into() });
             let result = checked(request("GET", &[])).unwrap().with_secrets(&[(&secret, header)]);
-            let Err(HttpError::InvalidRequest(message)) = result else { panic!("{name:?} {prefix:?}") };
+            let Err(Failure::Invalid(_, message)) = result else { panic!("{name:?} {prefix:?}") };
             assert!(!message.contains("s3cret"));
         }
         let basic = Placement::Basic("user:x".into());

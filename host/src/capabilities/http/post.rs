@@ -95,7 +95,17 @@ impl HttpClient {
             headers.insert(HeaderName::from_static(name), value);
         }
         let body = Bytes::from(post.body.clone());
-        Ok(Prepared { target, uri, method: Method::POST, headers, body, timeout: post.timeout })
+        Ok(Prepared {
+            target,
+            uri,
+            method: Method::POST,
+            headers,
+            body,
+            timeout: post.timeout,
+            first_byte: None,
+            between_bytes: None,
+            held: None,
+        })
     }
 }
 
@@ -111,8 +121,8 @@ async fn drain(response: Response<Incoming>) {
 
 fn why(error: SendError, timeout: Duration) -> String {
     match error {
-        SendError::Denied(message) | SendError::Limited(message) | SendError::Transport(message) => message,
-        SendError::Timeout => format!("no answer within {} ms", timeout.as_millis()),
+        SendError::Denied(message) | SendError::Limited(message) | SendError::Transport(_, message) => message,
+        SendError::ConnectTimeout | SendError::Timeout => format!("no answer within {} ms", timeout.as_millis()),
         SendError::TooLarge(limit) => format!("larger than {limit} bytes"),
     }
 }

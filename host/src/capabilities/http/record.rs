@@ -1,15 +1,20 @@
 //! Exchanges as they are recorded, and answers made of them.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use blockyard_replay::{Exchange, RecordedRequest, RecordedResponse};
 use hyper::header::HeaderMap;
 
 use super::client::Answer;
-use crate::capabilities::bindings::blockyard::block::http::Response;
+use super::view::Received;
 use crate::capabilities::secrets::Scrubber;
 
-/// What one call sent and got, kept if somebody asked for it.
+/// What one call sent and got, kept if somebody asked for it. Cloning is cheap: clones keep the same exchanges.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder(Arc<Mutex<Recorded>>);
+
 #[derive(Debug, Default)]
-pub struct Recorder {
+struct Recorded {
     exchanges: Vec<Exchange>,
     bytes: usize,
     /// Whether something had no room.
@@ -19,16 +24,22 @@ pub struct Recorder {
 impl Recorder {
     /// The exchanges, and whether they are all.
     pub fn take(&mut self) -> (Vec<Exchange>, bool) {
-        (std::mem::take(&mut self.exchanges), !self.cut)
+        let mut recorded = self.recorded();
+        (std::mem::take(&mut recorded.exchanges), !recorded.cut)
     }
 
-    pub(super) fn keep(&mut self, exchange: Exchange, bytes: usize, limit: usize) {
-        if self.bytes.saturating_add(bytes) > limit {
-            self.cut = true;
+    pub(super) fn keep(&self, exchange: Exchange, bytes: usize, limit: usize) {
+        let mut recorded = self.recorded();
+        if recorded.bytes.saturating_add(bytes) > limit {
+            recorded.cut = true;
             return;
         }
-        self.bytes += bytes;
-        self.exchanges.push(exchange);
+        recorded.bytes += bytes;
+        recorded.exchanges.push(exchange);
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -50,7 +61,7 @@ pub(super) fn exchange(
     method: &str,
     mut url: String,
     mut body: Option<Vec<u8>>,
-    response: &Response,
+    response: &Received,
     scrubber: Option<&Scrubber>,
 ) -> (Exchange, usize) {
     if let Some(scrubber) = scrubber {
@@ -60,11 +71,20 @@ pub(super) fn exchange(
             scrubber.bytes(body);
         }
     }
-    let headers = response.headers.iter().map(|header| (header.name.as_str(), header.value.as_str()));
+    let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
     let bytes = url.len() + body.as_ref().map_or(0, Vec::len) + response.body.len();
     let exchange = Exchange {
         request: RecordedRequest::of(method, &url, body.as_deref()),
         response: RecordedResponse::of(response.status, headers, &response.body),
     };
     (exchange, bytes)
+}
+
+/// A header's value: bytes that are not UTF-8 are read as ISO 8859-1.
+pub(super) fn text(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.iter().map(|byte| char::from(*byte)).collect(),
+    }
 }

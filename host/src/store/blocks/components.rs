@@ -11,6 +11,7 @@ use super::super::error::StoreError;
 pub const PART_BYTES: usize = 256 << 10;
 
 const SIZE: &str = "SELECT bytes FROM components WHERE digest = $1";
+const KEPT: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM component_parts WHERE digest = $1";
 const PART: &str = "SELECT content FROM component_parts WHERE digest = $1 AND number = $2";
 
 impl Store {
@@ -20,7 +21,11 @@ impl Store {
     /// # Errors
     /// If the database fails; then some parts may be there, and keeping it again completes them.
     pub async fn keep_component(&self, digest: &str, bytes: &[u8], now: i64) -> Result<(), StoreError> {
-        for (number, part) in (0_i64..).zip(bytes.chunks(PART_BYTES)) {
+        let row = self.first(KEPT, [digest.into()]).await?;
+        let kept = row.map(|row| Columns::new(&row, "component_parts", &digest).number(0)).transpose()?;
+        let is_whole = kept == Some(bytes.len().div_ceil(PART_BYTES));
+        // Of one that is here it is only noted that it is wanted.
+        for (number, part) in (0_i64..).zip(bytes.chunks(PART_BYTES)).take(if is_whole { 1 } else { usize::MAX }) {
             let part = Part { digest: digest.to_owned(), number, content: part.to_vec(), bytes: bytes.len(), now };
             self.ask(part).await?;
         }

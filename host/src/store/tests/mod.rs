@@ -1,6 +1,7 @@
 //! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against
 //! every database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing` and `outages` what only a server has.
 
+mod blocks;
 mod commands;
 mod flows;
 mod idempotency;

@@ -197,7 +197,7 @@ async fn who_lost_a_job_writes_nothing_more_of_it() {
     assert_eq!(taken.iter().map(|job| job.job_id.as_str()).collect::<Vec<_>>(), ["e"]);
     other.put(vec![event("e", 2, EventKind::ExecutionResumed)]).await;
     // In one commit with what it may write, which is stored.
-    let late = one.store.write(vec![event("e", 2, EventKind::NodeStarted)], Urgency::RideAlong);
+    let late = one.store.write(vec![event("e", 2, EventKind::NodeStarted)], Urgency::Now);
     let ending = one.store.write(vec![finished("mine", ExecutionStatus::Completed)], Urgency::Now);
     assert!(matches!(late.await, Err(StoreError::LeaseLost { execution_id }) if execution_id == "e".into()));
     ending.await.unwrap();

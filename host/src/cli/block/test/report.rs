@@ -1,0 +1,130 @@
+//! What came of the cases, for people as it happens, or for programs at the end.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::compare::Difference;
+use crate::domain::{CallResult, LogLine};
+
+/// How a case ended.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Passed,
+    Recorded,
+    /// In sentences, and place by place.
+    Failed(Vec<String>, Vec<Difference>),
+}
+
+/// All cases so far.
+#[derive(Debug)]
+pub(super) struct Report {
+    json: bool,
+    cases: Vec<CaseView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CaseView {
+    name: String,
+    /// `null` for an example of the manifest.
+    file: Option<PathBuf>,
+    /// `passed`, `recorded` or `failed`.
+    status: &'static str,
+    messages: Vec<String>,
+    differences: Vec<Difference>,
+    /// Of a failed case.
+    logs: Vec<LogLine>,
+    /// Milliseconds.
+    execution_time: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    passed: usize,
+    failed: usize,
+    cases: &'a [CaseView],
+}
+
+impl Report {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, cases: Vec::new() }
+    }
+
+    /// One more case. People are told at once.
+    pub(super) fn add(&mut self, name: String, file: Option<PathBuf>, verdict: Verdict, result: CallResult) {
+        let (status, messages, differences) = match verdict {
+            Verdict::Passed => ("passed", Vec::new(), Vec::new()),
+            Verdict::Recorded => ("recorded", Vec::new(), Vec::new()),
+            Verdict::Failed(messages, differences) => ("failed", messages, differences),
+        };
+        let logs = if status == "failed" { result.logs } else { Vec::new() };
+        let execution_time = result.execution_time;
+        let view = CaseView { name, file, status, messages, differences, logs, execution_time };
+        if !self.json {
+            println!("{}", text(&view));
+        }
+        self.cases.push(view);
+    }
+
+    pub(super) fn failed(&self) -> usize {
+        self.cases.iter().filter(|case| case.status == "failed").count()
+    }
+
+    /// How many there were.
+    pub(super) fn end(&self) -> anyhow::Result<()> {
+        let failed = self.failed();
+        let passed = self.cases.len() - failed;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&Summary { passed, failed, cases: &self.cases })?);
+        } else {
+            println!("\n{passed} passed, {failed} failed");
+        }
+        Ok(())
+    }
+}
+
+fn text(case: &CaseView) -> String {
+    let kind = if case.file.is_some() { "case" } else { "example" };
+    let time = case.execution_time.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+    let mut lines = vec![format!("{kind} {}: {}{time}", case.name, case.status)];
+    lines.extend(case.messages.iter().map(|message| format!("  {message}")));
+    for Difference { pointer, expected, got } in &case.differences {
+        let nothing = "nothing".to_owned();
+        lines.push(format!("  at {pointer}"));
+        lines.push(format!("    expected {}", expected.as_ref().unwrap_or(&nothing)));
+        lines.push(format!("    got      {}", got.as_ref().unwrap_or(&nothing)));
+    }
+    for LogLine { level, message, fields, .. } in &case.logs {
+        let fields = fields.as_ref().map(|fields| format!(" {}", fields.as_str())).unwrap_or_default();
+        lines.push(format!("  log {level}: {message}{fields}"));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Json;
+
+    #[test]
+    fn a_failure_is_told_with_its_places_and_its_log() {
+        let mut result = CallResult::pending();
+        let fields = Some(Json::parse(r#"{"n":1}"#.to_owned()).unwrap());
+        result.logs = vec![LogLine { timestamp: 0, level: "info".into(), message: "hello".into(), fields }];
+        let difference = Difference { pointer: "/output/a".into(), expected: Some("1".into()), got: None };
+        let mut report = Report::new(true);
+        report.add("x".into(), None, Verdict::Passed, CallResult::pending());
+        report.add("y".into(), Some("y.json".into()), Verdict::Failed(Vec::new(), vec![difference]), result);
+        assert_eq!(report.failed(), 1);
+        let lines = [
+            "case y: failed",
+            "  at /output/a",
+            "    expected 1",
+            "    got      nothing",
+            r#"  log info: hello {"n":1}"#,
+        ];
+        assert_eq!(text(&report.cases[1]), lines.join("\n"));
+        assert_eq!(text(&report.cases[0]), "example x: passed");
+    }
+}
