@@ -1,7 +1,7 @@
 # make help lists what there is to do.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendors test-kills bench bench-jobs fmt lint tools node postgres
+.PHONY: help demo test test-sdks test-vendors test-kills bench bench-jobs fmt lint tools node postgres
 
 CARGO ?= cargo
 WASM_TARGET := wasm32-wasip2
@@ -24,6 +24,15 @@ test: tools postgres ## Run all tests, on SQLite and on Postgres (needs the bina
 	$(CARGO) test --workspace
 	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --lib api::tests
 	BLOCKYARD_TEST_DATABASE=postgres $(CARGO) test --workspace --test e2e
+	@$(MAKE) --no-print-directory test-sdks
+
+test-sdks: ## Test the SDKs for JavaScript and Python (needs Node 20 and Python 3.11; says so where one is missing, and fails in CI)
+	@if node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null; then \
+		cd plugin-sdk/js && node --test; \
+	else echo "SKIPPED: the tests of the JavaScript SDK: Node 20 or newer is missing" >&2; [ "$$CI" != true ]; fi
+	@if python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		cd plugin-sdk/python && PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover tests; \
+	else echo "SKIPPED: the tests of the Python SDK: Python 3.11 or newer is missing" >&2; [ "$$CI" != true ]; fi
 
 test-kills: tools postgres ## Kill servers and workers at random under 200 executions, and print what was counted
 	$(CARGO) build --workspace
@@ -38,6 +47,10 @@ $(VENDORS)/node_modules/.package-lock.json: $(VENDORS)/package-lock.json | node
 
 bench: tools ## Measure
 	$(CARGO) build --release --package blockyard
+	@for block in js/lead-scoring python/deduplicate; do \
+		$(TARGET_DIR)/release/blockyard block build examples/blocks/$$block || \
+		echo "Without it the figures of its language are left out." >&2; \
+	done
 	$(CARGO) bench --package blockyard-tests --bench bench
 
 bench-jobs: tools postgres ## Measure the job processor, on SQLite and on Postgres: 100,000 jobs, or BLOCKYARD_BENCH_JOBS

@@ -2,8 +2,8 @@
 //!
 //! Every figure that counts is a ratio of two things measured in the same run, alternating. Prints a table and writes
 //! `bench.json` into the target directory. With the argument `jobs` (`make bench-jobs`) it is the job processor that is
-//! measured, into `bench-jobs.json`. With `blocks` and paths of components it is calls of single blocks alone, into
-//! `bench-blocks.json`.
+//! measured, into `bench-jobs.json`; with `upload` a large component and what others notice of it, into
+//! `bench-upload.json`; with `blocks` and paths of components calls of single blocks, into `bench-blocks.json`.
 
 #![expect(clippy::unwrap_used, reason = "a measuring tool may stop at what it does not expect")]
 
@@ -53,6 +53,14 @@ async fn main() {
             report.print();
             return report.write("bench-blocks.json");
         }
+        Some("upload") => {
+            let server = Server::start(&mut report).await;
+            save(&server, &data("w1.json")).await;
+            upload::measure(&server, W1, &w1_body(), &mut report).await;
+            server.stop().await;
+            report.print();
+            return report.write("bench-upload.json");
+        }
         _ => blocks(&[], &mut report).await,
     }
     let server = Server::start(&mut report).await;
@@ -76,10 +84,15 @@ async fn save(server: &Server, document: &Value) {
     server.post("/workflows", document).await;
 }
 
+const W1: &str = "/workflows/bench-w1/execute?wait=30";
+
+fn w1_body() -> String {
+    json!({"input": data("w1-input.json")}).to_string()
+}
+
 async fn w1(server: &Server, report: &mut Report) {
     save(server, &data("w1.json")).await;
-    let body = json!({"input": data("w1-input.json")}).to_string();
-    let path = "/workflows/bench-w1/execute?wait=30";
+    let (body, path) = (w1_body(), W1);
     let answer = server.post_text(path, &body).await;
     assert_eq!(answer["output"], data("w1-expected.json"), "W1 answers wrong");
     load::run(server, path, &body, 32, Duration::from_secs(2)).await;

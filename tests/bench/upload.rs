@@ -20,7 +20,9 @@ const BEFORE: Duration = Duration::from_secs(10);
 pub(crate) async fn measure(server: &Server, path: &str, body: &str, report: &mut Report) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/blocks/js/lead-scoring/dist/lead-scoring.wasm");
     let Ok(mut component) = std::fs::read(&file) else {
-        return eprintln!("  skipped: P10; `blockyard block build examples/blocks/js/lead-scoring` makes its component");
+        return eprintln!(
+            "  skipped: P10; `blockyard block build examples/blocks/js/lead-scoring` makes its component"
+        );
     };
     stamp(&mut component);
     report.add("P10 size of the component", component.len() as f64 / f64::from(1 << 20), "MiB", None);

@@ -1,13 +1,16 @@
 //! The README's lines about writing a block, run as they stand there, and the example blocks, built and tested by their
 //! language's own tools. Tools that are missing are said out loud, and missing in CI they fail.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use crate::block_cli::{Ran, block};
 use crate::server::{Server, binary, command};
@@ -37,7 +40,7 @@ fn there_is(what: &str, program: &str, arguments: &[&str]) -> bool {
     false
 }
 
-fn there_is_node() -> bool {
+pub(crate) fn there_is_node() -> bool {
     let version = "process.exit(Number(process.versions.node.split('.')[0]) < 20 ? 1 : 0)";
     there_is("Node 20 or newer", "node", &["-e", version]) && there_is("npm", "npm", &["--version"])
 }
@@ -113,16 +116,37 @@ async fn the_walk_in_python_ends_with_a_workflow_that_uses_the_block() {
     }
 }
 
-/// Build and test a block of this repository where it lies.
+/// Do something to a block of this repository where it lies; what it printed.
+async fn done(path: &str, verb: &str) -> String {
+    let mut command = block(&root().join("examples/blocks").join(path), &[verb]);
+    command.env("CARGO_TARGET_DIR", target());
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends in time").unwrap();
+    Ran::of(output).well().out
+}
+
+/// The component of a block of this repository, built once whichever tests want it.
+pub(crate) async fn built(path: &str) -> PathBuf {
+    static BUILT: LazyLock<Mutex<HashMap<String, Arc<OnceCell<()>>>>> = LazyLock::new(Mutex::default);
+    let cell = Arc::clone(BUILT.lock().unwrap().entry(path.to_owned()).or_default());
+    cell.get_or_init(async || drop(done(path, "build").await)).await;
+    let name = path.rsplit('/').next().unwrap();
+    root().join("examples/blocks").join(path).join("dist").join(format!("{name}.wasm"))
+}
+
+/// Build and test a block of this repository.
 async fn example(path: &str) {
-    let folder = root().join("examples/blocks").join(path);
-    for verb in ["build", "test"] {
-        let mut command = block(&folder, &[verb]);
-        command.env("CARGO_TARGET_DIR", target());
-        let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends in time").unwrap();
-        let ran = Ran::of(output).well();
-        assert!(verb == "build" || ran.out.contains(", 0 failed"), "{path}: {}", ran.out);
-    }
+    built(path).await;
+    let said = done(path, "test").await;
+    assert!(said.contains(", 0 failed"), "{path}: {said}");
+}
+
+/// The tests of a block of this repository that its language runs by itself.
+async fn native(path: &str, program: &str, arguments: &[&str]) -> Ran {
+    let mut tests = Command::new(program);
+    tests.args(arguments).current_dir(root().join("examples/blocks").join(path));
+    tests.env("CARGO_TARGET_DIR", target()).env("PYTHONPATH", "sdk:src").env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = tokio::time::timeout(PATIENCE, tests.output()).await.expect("it ends in time").unwrap();
+    Ran::of(output).well()
 }
 
 /// The folders in `examples/blocks/<language>`.
@@ -141,10 +165,8 @@ fn examples(language: &str) -> Vec<String> {
 async fn every_example_in_rust_builds_and_passes_its_cases() {
     for path in examples("rust") {
         example(&path).await;
-        let mut tests = Command::new("cargo");
-        tests.arg("test").current_dir(root().join("examples/blocks").join(&path)).env("CARGO_TARGET_DIR", target());
-        let output = tokio::time::timeout(PATIENCE, tests.output()).await.expect("it ends in time").unwrap();
-        assert!(Ran::of(output).well().out.contains("test result: ok"), "{path}");
+        let ran = native(&path, "cargo", &["test"]).await;
+        assert!(ran.out.contains("test result: ok"), "{path}: {}", ran.out);
     }
 }
 
@@ -153,6 +175,8 @@ async fn every_example_in_javascript_builds_and_passes_its_cases() {
     if there_is_node() {
         for path in examples("js") {
             example(&path).await;
+            let ran = native(&path, "npm", &["test"]).await;
+            assert!(ran.out.contains("fail 0"), "{path}: {}", ran.out);
         }
     }
 }
@@ -162,6 +186,8 @@ async fn every_example_in_python_builds_and_passes_its_cases() {
     if there_is_python() {
         for path in examples("python") {
             example(&path).await;
+            let ran = native(&path, "python3", &["-m", "unittest", "discover", "tests"]).await;
+            assert!(ran.err.contains("\nOK"), "{path}: {}", ran.err);
         }
     }
 }

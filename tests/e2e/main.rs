@@ -28,7 +28,7 @@ mod templating;
 mod tidy;
 mod timeline;
 mod tls;
-mod warm;
 mod upload;
+mod warm;
 mod webhooks;
 mod workloads;

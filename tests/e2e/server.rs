@@ -199,7 +199,8 @@ impl Server {
 
     /// Upload a component and wait until it is compiled; the status and JSON of the answer.
     pub(crate) async fn upload(&self, component: Vec<u8>) -> (u16, Value) {
-        let request = self.http.post(format!("{}/blocks?wait=300", self.url)).header("content-type", "application/wasm");
+        let request =
+            self.http.post(format!("{}/blocks?wait=300", self.url)).header("content-type", "application/wasm");
         let answer = patiently("the answer", request.body(component).send()).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }

@@ -17,7 +17,9 @@ use crate::blocks::uploads::Uploads;
 use crate::capabilities::Capabilities;
 use crate::capabilities::http::{HttpClient, SystemResolver};
 use crate::capabilities::vault::Vault;
-use crate::config::{UploadConfig, ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, JobsConfig, RuntimeConfig, SecretsConfig};
+use crate::config::{
+    ApiConfig, DatabaseConfig, ExecutionConfig, HttpConfig, JobsConfig, RuntimeConfig, SecretsConfig, UploadConfig,
+};
 use crate::domain::Sources;
 use crate::events::Hub;
 use crate::jobs::Queue;
@@ -102,7 +104,8 @@ impl Server {
         let (jobs, clock) = (JobsConfig::default(), sources.clone());
         let queue = Queue::new(store.clone(), hub.clone(), orchestrator.clone(), execution, jobs, clock);
         queue.start().await.unwrap();
-        let state = ApiState::new(Parts { config, sources, store, vault, hub, catalogue, uploads, orchestrator, queue });
+        let state =
+            ApiState::new(Parts { config, sources, store, vault, hub, catalogue, uploads, orchestrator, queue });
         Self::of(state.clone(), router(state))
     }
 

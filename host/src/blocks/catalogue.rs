@@ -135,9 +135,11 @@ impl Catalogue {
         let block = Arc::new(self.inspect(component).await?.0);
         let (block_type, version) = (block.manifest.block_type.clone(), block.manifest.version.clone());
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
-        let versions = types
-            .entry(block_type.clone())
-            .or_insert_with(|| Versions { active: None, all: BTreeMap::new(), owner: None });
+        let versions = types.entry(block_type.clone()).or_insert_with(|| Versions {
+            active: None,
+            all: BTreeMap::new(),
+            owner: None,
+        });
         if let Some(known) = versions.all.get(&version) {
             let same = known.digest() == block.digest();
             return if same { Ok(Arc::clone(known)) } else { Err(RegisterError::Exists(block_type, version)) };
@@ -184,13 +186,16 @@ impl Catalogue {
         let mut uploaded: BTreeMap<BlockType, Versions> = rows
             .types
             .into_iter()
-            .map(|row| (row.block_type, Versions { active: row.active, all: BTreeMap::new(), owner: Some(row.user_id) }))
+            .map(|row| {
+                (row.block_type, Versions { active: row.active, all: BTreeMap::new(), owner: Some(row.user_id) })
+            })
             .collect();
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows.versions {
             let Some(versions) = uploaded.get_mut(&row.block_type) else { continue };
             let known = types.get(&row.block_type).filter(|known| known.owner.is_some());
-            let known = known.and_then(|known| known.all.get(&row.version)).filter(|block| block.digest() == row.digest);
+            let known =
+                known.and_then(|known| known.all.get(&row.version)).filter(|block| block.digest() == row.digest);
             let block = known.cloned().or_else(|| self.restored(&row, store, loaded));
             versions.all.extend(block.map(|block| (row.version, block)));
         }
@@ -205,13 +210,12 @@ impl Catalogue {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    fn restored(
-        &self,
-        row: &BlockVersionRow,
-        store: &Store,
-        loaded: Option<&Component>,
-    ) -> Option<Arc<Block>> {
-        let code = Code::stored(row.digest.clone(), store.clone(), loaded.filter(|component| component.digest() == row.digest).cloned());
+    fn restored(&self, row: &BlockVersionRow, store: &Store, loaded: Option<&Component>) -> Option<Arc<Block>> {
+        let code = Code::stored(
+            row.digest.clone(),
+            store.clone(),
+            loaded.filter(|component| component.digest() == row.digest).cloned(),
+        );
         match register::block(&self.runtime, &self.grants, code, row.reveals, row.manifest.as_str()) {
             Ok(block) => Some(Arc::new(block)),
             Err(error) => {

@@ -90,15 +90,19 @@ fn covers(rule: &HttpRule, wanted: &HttpRule) -> bool {
     let port = |rule: &HttpRule| rule.port.unwrap_or(if scheme(rule) == "http" { 80 } else { 443 });
     let place = wanted.host_from.is_some() || (scheme(rule) == scheme(wanted) && port(rule) == port(wanted));
     place
-        && wanted.host.as_deref().is_none_or(|host| rule.host.as_deref().is_some_and(|granted| host_covers(granted, host)))
+        && wanted
+            .host
+            .as_deref()
+            .is_none_or(|host| rule.host.as_deref().is_some_and(|granted| host_covers(granted, host)))
         && rule.methods.as_ref().is_none_or(|granted| {
             wanted.methods.as_ref().is_some_and(|methods| {
                 methods.iter().all(|method| granted.iter().any(|name| name.eq_ignore_ascii_case(method)))
             })
         })
-        && rule.path_prefix.as_deref().is_none_or(|granted| {
-            wanted.path_prefix.as_deref().is_some_and(|path| path_covers(granted, path))
-        })
+        && rule
+            .path_prefix
+            .as_deref()
+            .is_none_or(|granted| wanted.path_prefix.as_deref().is_some_and(|path| path_covers(granted, path)))
         && wanted.secrets.iter().all(|name| rule.secrets.contains(name))
 }
 
@@ -109,7 +113,9 @@ fn host_covers(granted: &str, host: &str) -> bool {
         return true;
     }
     // `*.example.com` covers `a.example.com` and `*.a.example.com`, not `example.com`.
-    granted.strip_prefix('*').is_some_and(|suffix| suffix.starts_with('.') && host.ends_with(suffix) && host.len() > suffix.len())
+    granted
+        .strip_prefix('*')
+        .is_some_and(|suffix| suffix.starts_with('.') && host.ends_with(suffix) && host.len() > suffix.len())
 }
 
 fn path_covers(granted: &str, path: &str) -> bool {

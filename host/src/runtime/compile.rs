@@ -106,7 +106,9 @@ pub fn compile(bytes: &[u8], memory_bytes: usize, limits: CompileLimits) -> Resu
     let _ = nice(19);
     let seconds = limits.cpu.as_secs().max(1);
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds.saturating_add(5)) };
-    for (resource, limit) in [(Resource::Cpu, cpu), (Resource::Data, most(limits.data_bytes)), (Resource::Core, most(0))] {
+    for (resource, limit) in
+        [(Resource::Cpu, cpu), (Resource::Data, most(limits.data_bytes)), (Resource::Core, most(0))]
+    {
         setrlimit(resource, limit).map_err(|error| format!("the compiler cannot be limited: {error}"))?;
     }
     let config = RuntimeConfig { memory_bytes, max_instances: 1, ..RuntimeConfig::default() };

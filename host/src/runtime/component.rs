@@ -51,17 +51,16 @@ pub enum ComponentError {
     #[error("not a WebAssembly component: {0}")]
     Malformed(String),
     /// WebAssembly, but not of the component model.
-    #[error("a core module, not a WebAssembly component; `blockyard block build` makes one, and so does the Rust target wasm32-wasip2")]
+    #[error(
+        "a core module, not a WebAssembly component; `blockyard block build` makes one, and so does the Rust target wasm32-wasip2"
+    )]
     CoreModule,
     /// Machine code is never accepted from outside.
     #[error("precompiled machine code is not accepted; send the WebAssembly component itself")]
     Precompiled,
     /// It wants something that is not offered.
-    #[error("imports `{import}`, which this host does not offer; it offers {}", offered())]
-    ForeignImport {
-        /// The import's name, with its version.
-        import: String,
-    },
+    #[error("imports `{}`, which this host does not offer; it offers {}", .0.join("`, `"), offered())]
+    ForeignImport(Vec<String>),
     /// It does not export `blockyard:block/block`, or an import has another type.
     #[error("does not fit the world `blockyard:block/block-component@0.1.0`: {0}")]
     WrongWorld(String),
@@ -83,7 +82,7 @@ impl ComponentError {
             Self::Malformed(_) => "not-a-component",
             Self::CoreModule => "core-module",
             Self::Precompiled => "machine-code",
-            Self::ForeignImport { .. } => "foreign-import",
+            Self::ForeignImport(_) => "foreign-import",
             Self::WrongWorld(_) => "wrong-world",
             Self::TooCostly(_) => "compile-limit",
             Self::Compiler(_) => COMPILE_FAILED,
@@ -91,8 +90,15 @@ impl ComponentError {
     }
 }
 
+/// All interfaces that the host offers, with their versions.
 fn offered() -> String {
-    OFFERED.iter().chain(stdio::OFFERED).chain(http::STANDARD_OFFERED).copied().collect::<Vec<_>>().join(", ")
+    let own = OFFERED.iter().map(|name| format!("{name}@0.1"));
+    own.chain(standard().map(|name| format!("{name}@0.2"))).collect::<Vec<_>>().join(", ")
+}
+
+/// Those of WASI.
+fn standard() -> impl Iterator<Item = &'static str> {
+    stdio::OFFERED.iter().chain(http::STANDARD_OFFERED).copied()
 }
 
 /// SHA-256 of `bytes`, as `sha256:…`.
@@ -217,13 +223,14 @@ impl Runtime {
 
     fn check_imports(&self, compiled: &Compiled) -> Result<(), ComponentError> {
         let component_type = compiled.component_type();
-        for (name, _) in component_type.imports(&self.shared.engine) {
-            if !is_offered(name) {
-                return Err(ComponentError::ForeignImport { import: name.to_owned() });
-            }
-        }
-        Ok(())
+        refuse_foreign(component_type.imports(&self.shared.engine).map(|(name, _)| name))
     }
+}
+
+/// Refuse a component if one of its imports is not offered.
+pub(super) fn refuse_foreign<'a>(imports: impl Iterator<Item = &'a str>) -> Result<(), ComponentError> {
+    let foreign: Vec<String> = imports.filter(|name| !is_offered(name)).map(str::to_owned).collect();
+    if foreign.is_empty() { Ok(()) } else { Err(ComponentError::ForeignImport(foreign)) }
 }
 
 enum Prepared {
@@ -255,9 +262,8 @@ fn imports(compiled: &Compiled, interface: &str) -> bool {
 pub(super) fn is_offered(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     let compatible = |wanted: &str| version == wanted || version.starts_with(&format!("{wanted}."));
-    let mut standard = stdio::OFFERED.iter().chain(http::STANDARD_OFFERED);
     (OFFERED.contains(&interface) && compatible("0.1"))
-        || (standard.any(|known| *known == interface) && compatible("0.2"))
+        || (standard().any(|known| known == interface) && compatible("0.2"))
 }
 
 #[cfg(test)]

@@ -50,6 +50,10 @@ use reads::Remembered;
 use waiting::Message;
 use writer::{Counters, Worker};
 
+pub use blocks::{
+    AddedVersion, BLOCKS_CHANGED, BlockRow, BlockRows, BlockVersionRow, DeletedBlock, NewBlockVersion, NewUpload,
+    PART_BYTES, UploadRow, UploadStatus,
+};
 pub use dialect::Notices;
 pub use error::{DatabaseError, StoreError};
 pub use flows::{Advanced, FlowCancel, FlowFilter, FlowJobRow, FlowRow, Output, ResultOf};
@@ -57,10 +61,6 @@ pub use idempotency::{IdempotencyKey, Once};
 pub use jobs::{
     CancelOutcome, ClaimRequest, Claimed, ClaimedJob, JobFilter, JobRow, JobSummary, JobTimes, MOST_TIMED, Parked,
     Postponed, QUEUES_CHANGED, QueueCounts, QueueLimit, Renewed, TypeCount,
-};
-pub use blocks::{
-    AddedVersion, BLOCKS_CHANGED, BlockRows, BlockVersionRow, BlockRow, DeletedBlock, NewBlockVersion, NewUpload, PART_BYTES,
-    UploadRow, UploadStatus,
 };
 pub use notice::Notice;
 pub use payloads::{INLINE_BYTES, INPUT, PayloadBook, Stored, StoredOutputs};

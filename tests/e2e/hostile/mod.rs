@@ -5,6 +5,7 @@ mod ambient;
 mod answers;
 mod bodies;
 mod canary;
+mod fetch;
 mod forms;
 mod grants;
 mod messages;

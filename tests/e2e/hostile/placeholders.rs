@@ -112,7 +112,8 @@ async fn what_is_recorded_leaves_credentials_out_and_answers_calls_with_other_pl
     ]);
     let document = one("test.wasi-sends", json!({"requests": requests}));
     let run = Run::new(&app, document.clone(), json!(1)).options(RunOptions { record: true, exchanges: None });
-    let first = node(&app, &run.end().await, "it").await.call;
+    let execution = run.end().await;
+    let first = node(&app, &execution, "it").await.call;
     let exchanges = first.exchanges.unwrap();
     let recorded = exchanges.to_value().unwrap();
     assert!(!exchanges.as_str().contains(HIDDEN) && !recorded[0]["request"].to_string().contains("blockyard-secret-"));
@@ -127,7 +128,8 @@ async fn what_is_recorded_leaves_credentials_out_and_answers_calls_with_other_pl
     for app in [&app, &other] {
         let options = RunOptions { record: false, exchanges: Some(exchanges.clone()) };
         let run = Run::new(app, document.clone(), json!(1)).mode(Mode::Test).options(options);
-        let again = node(app, &run.end().await, "it").await.call.outputs.get("output").unwrap().to_value().unwrap();
+        let execution = run.end().await;
+        let again = node(app, &execution, "it").await.call.outputs.get("output").unwrap().to_value().unwrap();
         assert_eq!(again, first.outputs.get("output").unwrap().to_value().unwrap());
     }
     assert_eq!(server.seen().len(), sent);

@@ -174,19 +174,22 @@ async fn what_was_recorded_is_replayed_without_a_network() {
     ]);
     let document = one("test.wasi-sends", json!({"requests": requests}));
     let run = Run::new(&app, document.clone(), json!(1)).options(RunOptions { record: true, exchanges: None });
-    let first = node(&app, &run.end().await, "it").await.call;
+    let execution = run.end().await;
+    let first = node(&app, &execution, "it").await.call;
     let exchanges = first.exchanges.unwrap();
     assert_eq!(exchanges.to_value().unwrap().as_array().unwrap().len(), 2);
     let sent = server.seen().len();
     let options = RunOptions { record: false, exchanges: Some(exchanges) };
     let run = Run::new(&app, document, json!(1)).mode(Mode::Test).options(options);
-    let again = node(&app, &run.end().await, "it").await.call;
+    let execution = run.end().await;
+    let again = node(&app, &execution, "it").await.call;
     let texts = |outputs: &Outputs| outputs.get("output").unwrap().to_value().unwrap().to_string();
     assert_eq!(texts(&first.outputs), texts(&again.outputs));
     // Without any, nothing is sent, and the reason is told.
     for mode in [Mode::Test, Mode::Demo] {
         let document = one("test.wasi-sends", json!({"requests": [{"url": "https://good.example/echo"}]}));
-        let row = node(&app, &Run::new(&app, document, json!(1)).mode(mode).end().await, "it").await;
+        let execution = Run::new(&app, document, json!(1)).mode(mode).end().await;
+        let row = node(&app, &execution, "it").await;
         let told = row.call.outputs.get("output").unwrap().to_value().unwrap();
         assert!(told[0]["code"].to_string().contains("no recorded exchange answers GET"), "{told}");
     }

@@ -55,12 +55,16 @@ async fn what_is_no_block_is_refused_with_its_reason() {
     for (name, import) in [("opens-sockets", "wasi:sockets/"), ("opens-files", "wasi:filesystem/")] {
         let answer = refused(&server, std::fs::read(guest(name)).unwrap(), 422, "foreign-import").await;
         let detail = detail(&answer);
-        assert!(detail.contains(import) && detail.contains("@0.2") && detail.contains("it offers blockyard:block/"), "{detail}");
+        assert!(
+            detail.contains(import) && detail.contains("@0.2") && detail.contains("it offers blockyard:block/"),
+            "{detail}"
+        );
     }
     let answer = refused(&server, component("echo", &[("test.echo", "core.echo")]), 422, "reserved-category").await;
     assert!(detail(&answer).contains("`core`"), "{answer}");
     // The type's own check comes before its version is looked at: 9.0.0 of a built-in block is no news.
-    refused(&server, component("versioned", &[("custom.versioned", "api.versioned-no")]), 422, "reserved-category").await;
+    refused(&server, component("versioned", &[("custom.versioned", "api.versioned-no")]), 422, "reserved-category")
+        .await;
     let answer = refused(&server, component("bad-manifest", &[]), 422, "invalid-manifest").await;
     let pointers: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
     assert!(pointers.contains(&json!("/name")) && pointers.contains(&json!("/version")), "{answer}");

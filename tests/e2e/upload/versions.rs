@@ -19,7 +19,10 @@ async fn an_upload_is_used_once_it_is_granted_and_activated() {
     let server = Server::start(&url, &[]).await;
     let version = uploaded(&server, versioned(1)).await;
     assert_eq!((&version["type"], &version["status"]), (&json!(TYPE), &json!("pending")));
-    assert_eq!(version["missing"], json!({"http": [{"host": "narrow.versioned.example"}], "reveal": [], "stateless": false}));
+    assert_eq!(
+        version["missing"],
+        json!({"http": [{"host": "narrow.versioned.example"}], "reveal": [], "stateless": false})
+    );
     // Nothing of it is used yet.
     let (status, answer) = server.post(&format!("/blocks/{TYPE}/test"), &json!({})).await;
     assert_eq!((status, &answer["code"]), (409, &json!("not-active")), "{answer}");
@@ -27,7 +30,10 @@ async fn an_upload_is_used_once_it_is_granted_and_activated() {
     let (status, answer) = server.post(&format!("/blocks/{TYPE}/test"), &body).await;
     assert_eq!((status, &answer["code"]), (409, &json!("not-granted")), "{answer}");
     let (status, answer) = activate(&server, "1.0.0+versioned").await;
-    assert_eq!((status, &answer["code"], &answer["errors"][0]["pointer"]), (409, &json!("not-granted"), &json!("/http/0")));
+    assert_eq!(
+        (status, &answer["code"], &answer["errors"][0]["pointer"]),
+        (409, &json!("not-granted"), &json!("/http/0"))
+    );
     let (_, answer) = server.get(&format!("/blocks/{TYPE}")).await;
     assert_eq!((&answer["activeVersion"], &answer["version"]), (&json!(null), &json!("1.0.0+versioned")));
     let answer = granted(&server, &narrow()).await;
@@ -83,7 +89,10 @@ async fn a_version_that_asks_for_more_waits_while_the_old_one_is_used() {
     in_use(&server).await;
     let wider = [("1.0.0+versioned", "1.1.0+versioned"), ("narrow.versioned.example", "wider1.versioned.example")];
     let version = uploaded(&server, component("versioned", &wider)).await;
-    assert_eq!((&version["status"], &version["missing"]["http"][0]["host"]), (&json!("pending"), &json!("wider1.versioned.example")));
+    assert_eq!(
+        (&version["status"], &version["missing"]["http"][0]["host"]),
+        (&json!("pending"), &json!("wider1.versioned.example"))
+    );
     assert_eq!(activate(&server, "1.1.0+versioned").await.0, 409);
     assert_eq!(tested(&server).await, "1.0.0+versioned");
     let grant = json!({"http": [{"host": "*.versioned.example"}]});
@@ -105,7 +114,7 @@ async fn what_is_in_use_is_not_deleted() {
     let document = graph(json!([{"id": "it", "type": format!("{TYPE}@1")}]), &[]);
     let (status, saved) = server.post("/workflows", &document).await;
     assert_eq!(status, 201, "{saved}");
-    let id = saved["id"].as_str().unwrap();
+    let id = saved["workflowId"].as_str().unwrap();
     let (status, answer) = server.delete(&format!("/blocks/{TYPE}")).await;
     assert_eq!((status, &answer["code"]), (409, &json!("block-in-use")));
     assert!(answer["detail"].as_str().unwrap().contains(id), "{answer}");

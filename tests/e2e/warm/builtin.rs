@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use blockyard::config::Config;
 use blockyard::domain::Mode;
 use blockyard::runtime::CallReport;
 use serde_json::{Value, json};
 
 use super::Process;
 use crate::support::data_json;
+
+/// No instance is dropped because this machine is slow.
+fn patient(config: &mut Config) {
+    config.runtime.warm.age = Duration::from_secs(3600);
+    config.runtime.warm.idle = Duration::from_secs(3600);
+}
 
 /// Everything that a caller sees of a call, but for times.
 fn shown(report: &CallReport) -> String {
@@ -35,11 +42,7 @@ fn cases(process: &Process, block: &str) -> Vec<(Value, Value)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_built_in_block_answers_alike_in_one_instance_and_in_fresh_ones() {
     let fresh = Process::start(|config| config.runtime.warm.instances = 0).await;
-    let warm = Process::start(|config| {
-        config.runtime.warm.age = Duration::from_secs(3600);
-        config.runtime.warm.idle = Duration::from_secs(3600);
-    })
-    .await;
+    let warm = Process::start(patient).await;
     let call = async |process: &Process, block: &str, (config, input): &(Value, Value), user: &str| {
         shown(&process.call(block, config, input, user, Mode::Demo).await)
     };
@@ -70,7 +73,7 @@ async fn every_built_in_block_answers_alike_in_one_instance_and_in_fresh_ones() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_of_a_core_block_stays_as_large_as_it_is_over_many_calls() {
-    let process = Process::start(|config| config.runtime.warm.idle = Duration::from_secs(3600)).await;
+    let process = Process::start(patient).await;
     let (document, leads) = (data_json("w1.json"), data_json("w1-input.json"));
     for (block, node) in [("core.filter", 0), ("core.transform", 1), ("core.branch", 2)] {
         let config = &document["nodes"][node]["config"];

@@ -6,20 +6,19 @@ use std::hint::black_box;
 use blockyard_sdk::__private::bindings::exports::blockyard::block::block as wit;
 use serde_json::json;
 
-static WHICH: &str = "bad-manifest:manifest";
-
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported on wasm32 only"))]
 struct BadManifest;
 
 impl wit::Guest for BadManifest {
     fn manifest() -> String {
-        let manifest = match black_box(WHICH) {
-            "bad-manifest:manifest" => json!({
+        static WHICH: &str = "bad-manifest:manifest";
+        let manifest = match black_box(WHICH).rsplit_once(':') {
+            Some((_, "manifest")) => json!({
                 "type": "custom.bad-manifest", "version": "one", "name": 7, "outputs": [{"port": "output"}],
             }),
             _ => json!({
                 "type": "custom.bad-manifest", "version": "1.0.0", "name": "Bad", "outputs": [{"port": "output"}],
-                "configSchema": {"type": "objekt", "properties": 7},
+                "configSchema": {"type": "objekt", "properties": 7}, "inputSchema": true,
             }),
         };
         manifest.to_string()

@@ -45,8 +45,7 @@ pub(in crate::api) async fn handle(
     let block = find(&state.catalogue, &block_type, request.version.as_deref())?;
     let config = Value::Object(request.config);
     let replay = exchanges::replay(request.mode, request.exchanges.as_ref())?;
-    let asked =
-        Asked { mode: request.mode, replay: replay.map(shared), record: request.record, ..Asked::default() };
+    let asked = Asked { mode: request.mode, replay: replay.map(shared), record: request.record, ..Asked::default() };
     let user = UserId::local();
     let result = single::call(&block, &config, &request.input, asked, &user, &state.sources).await;
     Ok(JsonBody(result))

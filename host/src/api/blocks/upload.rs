@@ -46,12 +46,19 @@ pub(in crate::api) struct UploadView {
 }
 
 impl UploadView {
-    fn new(state: &ApiState, row: UploadRow) -> Self {
-        let version = row.version.as_ref().and_then(|(block_type, version)| {
+    async fn new(state: &ApiState, row: UploadRow) -> ApiResult<Self> {
+        let known = || {
+            let (block_type, version) = row.version.as_ref()?;
             let versions = state.catalogue.versions(block_type)?;
             Some(view(&state.catalogue, &versions, versions.all.get(version)?))
-        });
-        Self {
+        };
+        let mut version = known();
+        if version.is_none() && row.version.is_some() {
+            // It was recorded a moment ago, maybe by another process.
+            state.catalogue.refresh().await?;
+            version = known();
+        }
+        Ok(Self {
             upload_id: row.id,
             status: row.status.as_str(),
             digest: row.digest,
@@ -60,7 +67,7 @@ impl UploadView {
             error: row.error,
             created_at: rfc3339(row.created_at),
             updated_at: rfc3339(row.updated_at),
-        }
+        })
     }
 }
 
@@ -103,7 +110,7 @@ pub(in crate::api) async fn handle(
     let row = row.ok_or_else(|| ApiError::internal("an upload is gone as soon as it is stored"))?;
     let place = HeaderValue::try_from(format!("/blocks/uploads/{}", row.id)).map_err(ApiError::internal)?;
     let status = if row.status == UploadStatus::Compiling { StatusCode::ACCEPTED } else { StatusCode::CREATED };
-    let view = UploadView::new(&state, row);
+    let view = UploadView::new(&state, row).await?;
     let place = match &view.version {
         Some(version) => HeaderValue::try_from(version.path()).map_err(ApiError::internal)?,
         None => place,
@@ -119,7 +126,7 @@ pub(in crate::api) async fn status(
 ) -> ApiResult<Json<UploadView>> {
     let row = state.uploads.upload(&id).await?;
     let row = row.ok_or_else(|| ApiError::not_found("unknown-upload", format!("there is no upload `{id}`")))?;
-    Ok(Json(UploadView::new(&state, row)))
+    UploadView::new(&state, row).await.map(Json)
 }
 
 /// No web page can send these types to another site without asking first.

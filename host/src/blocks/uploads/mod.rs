@@ -169,7 +169,12 @@ impl Uploads {
     ///
     /// # Errors
     /// If there is no such version, or it asks for more than it is granted.
-    pub async fn activate(&self, user: &UserId, block_type: &BlockType, version: &Version) -> Result<(), ActivateError> {
+    pub async fn activate(
+        &self,
+        user: &UserId,
+        block_type: &BlockType,
+        version: &Version,
+    ) -> Result<(), ActivateError> {
         let inner = &self.0;
         let known = inner.catalogue.versions(block_type).filter(|versions| versions.owner.is_some());
         let known = known.ok_or_else(|| ActivateError::UnknownBlock(block_type.clone()))?;

@@ -52,7 +52,8 @@ impl UploadProblem {
     }
 
     pub(super) fn not_owner(block_type: &BlockType) -> Self {
-        let message = format!("the type `{block_type}` belongs to another user, who can upload versions of it, as admins can");
+        let message =
+            format!("the type `{block_type}` belongs to another user, who can upload versions of it, as admins can");
         Self::new(NOT_OWNER, message)
     }
 

@@ -65,7 +65,8 @@ pub struct BlockRows {
 }
 
 const TYPES: &str = "SELECT type, user_id, active_version FROM blocks ORDER BY type";
-const VERSIONS: &str = "SELECT type, version, digest, bytes, manifest, reveals, user_id, created_at FROM block_versions ORDER BY type";
+const VERSIONS: &str =
+    "SELECT type, version, digest, bytes, manifest, reveals, user_id, created_at FROM block_versions ORDER BY type";
 const GRANTS: &str = "SELECT type, rules FROM block_grants ORDER BY type";
 
 impl Store {

@@ -106,7 +106,13 @@ impl Store {
     ///
     /// # Errors
     /// If the database fails or holds nonsense.
-    pub async fn claim_uploads(&self, owner: &str, now: i64, until: i64, limit: u32) -> Result<Vec<UploadRow>, StoreError> {
+    pub async fn claim_uploads(
+        &self,
+        owner: &str,
+        now: i64,
+        until: i64,
+        limit: u32,
+    ) -> Result<Vec<UploadRow>, StoreError> {
         self.ask(Claim { owner: owner.to_owned(), now, until, limit }).await
     }
 
@@ -191,16 +197,20 @@ impl Command for Claim {
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Vec<UploadRow>, StoreError> {
         const KEEP: &str = "UPDATE block_uploads SET claimed_until = $2 WHERE status = 'compiling' AND owner = $1";
-        const LOST: &str = uploads!("WHERE status = 'compiling' AND claimed_until < $1 ORDER BY claimed_until, id LIMIT $2");
+        const LOST: &str = uploads!(
+            "WHERE status = 'compiling' AND claimed_until < $1 AND owner <> $3 ORDER BY claimed_until, id LIMIT $2"
+        );
         const TAKE: &str = "UPDATE block_uploads SET owner = $2, claimed_until = $3 WHERE id = $1";
         let connection = &mut transaction.connection;
         connection.execute(KEEP, [self.owner.as_str().into(), self.until.into()]).await?;
         let lost = sqlx::AssertSqlSafe(format!("{LOST}{}", connection.skip_locked()));
-        let rows = connection.fetch(lost, [self.now.into(), self.limit.into()]).await?;
+        let rows = connection.fetch(lost, [self.now.into(), self.limit.into(), self.owner.as_str().into()]).await?;
         let mut taken = Vec::with_capacity(rows.len());
         for row in &rows {
             let upload = read(row)?;
-            connection.execute(TAKE, [upload.id.as_str().into(), self.owner.as_str().into(), self.until.into()]).await?;
+            connection
+                .execute(TAKE, [upload.id.as_str().into(), self.owner.as_str().into(), self.until.into()])
+                .await?;
             taken.push(upload);
         }
         Ok(taken)

@@ -71,7 +71,11 @@ impl Store {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn add_block_version(&self, version: NewBlockVersion, entry: AuditEntry) -> Result<AddedVersion, StoreError> {
+    pub async fn add_block_version(
+        &self,
+        version: NewBlockVersion,
+        entry: AuditEntry,
+    ) -> Result<AddedVersion, StoreError> {
         self.ask(Add { version, entry }).await
     }
 

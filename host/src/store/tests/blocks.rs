@@ -87,7 +87,10 @@ async fn what_nothing_names_is_swept_away(fixture: Fixture) {
         store.keep_component(digest, b"abc", 1000).await.unwrap();
     }
     begin(&fixture, "u", "uploading").await;
-    assert_eq!(add(&fixture, NewBlockVersion { upload_id: "other".into(), ..version("ann", "1.0.0", "version") }).await, AddedVersion::Added);
+    assert_eq!(
+        add(&fixture, NewBlockVersion { upload_id: "other".into(), ..version("ann", "1.0.0", "version") }).await,
+        AddedVersion::Added
+    );
     assert!(!store.sweep_components(1000).await.unwrap(), "it is young");
     assert!(store.sweep_components(1001).await.unwrap());
     assert!(!store.sweep_components(1001).await.unwrap());
@@ -199,7 +202,11 @@ async fn what_is_in_use_stays(fixture: Fixture) {
     store.create_workflow(saved("b", r#"{"nodes":[{"type":"custom.x@1.0.0"}]}"#)).await.unwrap();
     store.create_workflow(saved("c", r#"{"nodes":[{"type":"core.filter"},{"type":"custom.x"}]}"#)).await.unwrap();
     store.save_workflow(saved("c", r#"{"nodes":[]}"#), None).await.unwrap();
-    assert_eq!(delete().await, DeletedBlock::UsedByWorkflows(vec!["b".into(), "c".into()]), "older versions can be run");
+    assert_eq!(
+        delete().await,
+        DeletedBlock::UsedByWorkflows(vec!["b".into(), "c".into()]),
+        "older versions can be run"
+    );
     for id in ["b", "c"] {
         assert!(store.delete_workflow(id, 2).await.unwrap());
     }
