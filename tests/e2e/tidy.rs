@@ -69,7 +69,7 @@ fn files(folder: &str, wanted: &dyn Fn(&str) -> bool) -> Vec<Source> {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
             let kind = entry.file_type().unwrap();
-            if kind.is_dir() && !["target", ".git", "node_modules"].contains(&name.as_str()) {
+            if kind.is_dir() && !["target", ".git", "node_modules", ".venv", "dist"].contains(&name.as_str()) {
                 open.push(entry.path());
             } else if kind.is_file()
                 && wanted(&name)

@@ -16,7 +16,9 @@ use crate::config::RuntimeConfig;
 /// What the command line calls it.
 pub const COMMAND: &str = "compile-component";
 /// Wall time for each second of CPU time: others go first, so that it may take a while.
-const WALL_PER_CPU: u32 = 4;
+const WALL_PER_CPU: u32 = 10;
+/// On a machine that is busy throughout it gets a tenth of a core, which is little, and not nothing as 19 would be.
+const NICENESS: i32 = 10;
 /// Longest message of the compiler that is passed on, in bytes.
 const MESSAGE_BYTES: u64 = 4096;
 
@@ -103,7 +105,7 @@ pub fn compile(bytes: &[u8], memory_bytes: usize, limits: CompileLimits) -> Resu
     use rustix::process::{Resource, Rlimit, nice, setrlimit};
     let most = |value: u64| Rlimit { current: Some(value), maximum: Some(value) };
     // Without them it is only less careful.
-    let _ = nice(19);
+    let _ = nice(NICENESS);
     let seconds = limits.cpu.as_secs().max(1);
     let cpu = Rlimit { current: Some(seconds), maximum: Some(seconds.saturating_add(5)) };
     for (resource, limit) in

@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// Slots of the pool that stay mapped between calls.
 const WARM_SLOTS: u32 = 64;
+/// Core instances of one component.
+const MOST_CORE_INSTANCES: u32 = 64;
 /// How much of a slot's memory stays mapped.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
@@ -97,14 +99,14 @@ pub(super) fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
     let instances = config.max_instances;
     let keep = if PoolingAllocationConfig::is_pagemap_scan_available() { KEEP_RESIDENT_BYTES } else { 0 };
     let mut pool = PoolingAllocationConfig::new();
-    // A Rust component is three core instances (its own and two adapters) with one memory and a few tables; components
-    // from other languages are several more.
+    // A Rust component is three core instances (its own and two adapters) with one memory and a few tables; a Python one
+    // is forty, as its libraries are linked when it starts. They are only counted, so that all may be of that kind.
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(8))
+        .total_core_instances(instances.saturating_mul(MOST_CORE_INSTANCES))
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(6))
         .total_stacks(instances)
-        .max_core_instances_per_component(64)
+        .max_core_instances_per_component(MOST_CORE_INSTANCES)
         .max_memories_per_component(8)
         .max_tables_per_component(64)
         .max_memory_size(config.memory_bytes)

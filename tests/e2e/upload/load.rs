@@ -22,7 +22,7 @@ async fn call(server: &Server) -> Duration {
 async fn a_large_component_is_followed_while_it_compiles_and_is_at_hand_after_that() {
     let start = async || Server::of(command("serve", "sqlite::memory:", &[])).await;
     let server = start().await;
-    let mut large = bytes::with_dead_code(component("echo", &[("test.echo", "big2.echo")]), 4 * MIB, 500, 20);
+    let mut large = bytes::with_dead_code(component("echo", &[("test.echo", "big2.echo")]), MIB, 500, 20);
     // New to the cache, whatever ran before.
     bytes::stamp(&mut large, &format!("{} {:?}", std::process::id(), std::time::SystemTime::now()));
     let http = reqwest::Client::new();
@@ -53,7 +53,7 @@ async fn a_large_component_is_followed_while_it_compiles_and_is_at_hand_after_th
     let since = Instant::now();
     let (status, answer) = server.upload(large).await;
     assert_eq!(status, 201, "{answer}");
-    println!("a component of 4 MiB is usable {} ms after it was sent, from the cache", since.elapsed().as_millis());
+    println!("a component of 1 MiB is usable {} ms after it was sent, from the cache", since.elapsed().as_millis());
     assert!(since.elapsed() < Duration::from_secs(5));
     server.terminate().await;
 }

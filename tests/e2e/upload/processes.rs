@@ -56,7 +56,7 @@ async fn an_upload_outlives_the_process_that_received_it() {
     let url = format!("sqlite://{}", directory.path().join("test.db").display());
     let server = Server::start(&url, &[]).await;
     // Large enough to be still compiled when the process is killed, and new to the cache each time.
-    let mut large = bytes::with_dead_code(component("echo", &[]), 6 << 20, 500, 20);
+    let mut large = bytes::with_dead_code(component("echo", &[]), 512 << 10, 500, 20);
     bytes::stamp(&mut large, &format!("{} {:?}", std::process::id(), std::time::SystemTime::now()));
     let http = reqwest::Client::new();
     let request = http.post(format!("{}/blocks?wait=0", server.url())).header("content-type", "application/wasm");
