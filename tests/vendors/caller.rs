@@ -67,8 +67,7 @@ impl Caller {
     /// The types of the blocks that talk to somebody.
     pub(crate) fn blocks_with_http(&self) -> Vec<String> {
         let types = self.app.catalogue.types().into_iter();
-        let active =
-            types.filter_map(|(block_type, versions)| Some((block_type, versions.all.get(&versions.active)?.clone())));
+        let active = types.filter_map(|(block_type, versions)| Some((block_type, versions.shown()?.clone())));
         active
             .filter(|(_, block)| !block.manifest.http.is_empty())
             .map(|(block_type, _)| block_type.to_string())

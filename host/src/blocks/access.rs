@@ -109,13 +109,12 @@ impl Block {
     }
 
     /// What a call with this config may use.
-    pub(super) fn access(&self, asked: CallAccess<'_>, config: &str, mode: Mode, user: &str) -> Access {
+    pub(super) fn access(&self, asked: CallAccess<'_>, grant: &Grant, config: &str, mode: Mode, user: &str) -> Access {
         let manifest = &self.manifest;
         let mut access = Access::none(manifest.block_type.clone());
         if manifest.is_pure() {
             return access;
         }
-        let grant = self.grants.of(&manifest.block_type);
         let settings = asked.settings.unwrap_or_else(|| self.settings.of(mode));
         let concrete = |rule: &HttpRule| concrete(rule, config, settings);
         let wanted: Vec<HttpRule> = manifest.http.iter().filter_map(concrete).collect();

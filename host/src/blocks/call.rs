@@ -1,6 +1,7 @@
 //! One call of a block: config and input against their schemas, then the sandbox.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
@@ -8,7 +9,7 @@ use serde_json::json;
 use super::{Block, CallAccess, Progress, builtin};
 use crate::capabilities::secrets::Placeholders;
 use crate::capabilities::{Access, Identity};
-use crate::domain::{CallError, Json, Mode, Problem, UserId};
+use crate::domain::{CallError, Grant, Json, Mode, Problem, UserId};
 use crate::runtime::{CallFailure, CallLimits, CallReport, CallRequest, Reuse, code};
 
 /// What a block is told about its call (`wit/context.schema.json`).
@@ -80,7 +81,9 @@ impl Block {
             Ok(component) => component,
             Err(failure) => return CallReport::failed(failure),
         };
-        let mut access = self.access(call.access, call.config, call.context.mode, call.context.user_id);
+        // Read once: what is kept of the call was allowed by the same.
+        let grant = self.grants.of(&self.manifest.block_type);
+        let mut access = self.access(call.access, &grant, call.config, call.context.mode, call.context.user_id);
         if component.sends_standard() {
             access.placeholders = self.placeholders(&access);
         }
@@ -94,7 +97,7 @@ impl Block {
         let request = CallRequest {
             component,
             ports: call.ports,
-            reuse: self.reuse(call.context.user_id),
+            reuse: self.reuse(grant, call.context.user_id),
             config: call.config.to_owned(),
             input: call.input.as_str().to_owned(),
             context: context.as_str().to_owned(),
@@ -118,10 +121,9 @@ impl Block {
 
     /// Instances are kept where the block asks for it and the operator allows it: for everybody if the block ships with
     /// the product, else for one user.
-    fn reuse(&self, user: &str) -> Option<Reuse> {
-        let grant = Some(self.grants.of(&self.manifest.block_type)).filter(|grant| grant.stateless)?;
+    fn reuse(&self, grant: Arc<Grant>, user: &str) -> Option<Reuse> {
         let user = (!builtin::is_builtin(self.digest())).then(|| UserId::from(user));
-        self.manifest.stateless.then_some(Reuse { user, grant })
+        (self.manifest.stateless && grant.stateless).then_some(Reuse { user, grant })
     }
 
     fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {

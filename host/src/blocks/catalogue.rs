@@ -1,6 +1,6 @@
 //! Which blocks there are, in which versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -36,7 +36,7 @@ struct Stored {
 }
 
 /// The versions of one type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Versions {
     /// The one that is used without a pin.
     pub active: Option<Version>,
@@ -44,6 +44,8 @@ pub struct Versions {
     pub all: BTreeMap<Version, Arc<Block>>,
     /// Who first uploaded it; nobody if it ships with the server or comes from its command line.
     pub owner: Option<UserId>,
+    /// Of an uploaded type: those that were active at some time.
+    pub activated: BTreeSet<Version>,
 }
 
 impl Versions {
@@ -187,18 +189,20 @@ impl Catalogue {
             .types
             .into_iter()
             .map(|row| {
-                (row.block_type, Versions { active: row.active, all: BTreeMap::new(), owner: Some(row.user_id) })
+                (row.block_type, Versions { active: row.active, owner: Some(row.user_id), ..Versions::default() })
             })
             .collect();
-        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows.versions {
             let Some(versions) = uploaded.get_mut(&row.block_type) else { continue };
-            let known = types.get(&row.block_type).filter(|known| known.owner.is_some());
-            let known =
-                known.and_then(|known| known.all.get(&row.version)).filter(|block| block.digest() == row.digest);
-            let block = known.cloned().or_else(|| self.restored(&row, store, loaded));
+            let known = self.versions(&row.block_type).filter(|known| known.owner.is_some());
+            let known = known.and_then(|known| known.all.get(&row.version).cloned());
+            // Made anew without the lock: compiling schemas takes its time.
+            let block = known.filter(|block| block.digest() == row.digest);
+            let block = block.or_else(|| self.restored(&row, store, loaded));
+            versions.activated.extend(row.activated.then(|| row.version.clone()));
             versions.all.extend(block.map(|block| (row.version, block)));
         }
+        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         types.retain(|_, versions| versions.owner.is_none());
         for (block_type, versions) in uploaded.into_iter().filter(|(_, versions)| !versions.all.is_empty()) {
             if types.contains_key(&block_type) {
@@ -270,7 +274,11 @@ impl Catalogue {
             }
             Pin::Active => active,
             Pin::Major(major) if active.is_some_and(|active| active.major == *major) => active,
-            Pin::Major(major) => versions.all.keys().rev().find(|version| version.major == *major),
+            Pin::Major(major) => {
+                // An upload activates itself by no way round.
+                let usable = |version: &&Version| versions.owner.is_none() || versions.activated.contains(*version);
+                versions.all.keys().rev().filter(usable).find(|version| version.major == *major)
+            }
             Pin::Exact(version) => Some(version),
         };
         let found = wanted.and_then(|version| versions.all.get_key_value(version));

@@ -7,6 +7,7 @@ mod catalogue;
 mod code;
 mod register;
 mod schema;
+mod schema_cost;
 pub mod uploads;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use super::Block;
 use super::access::{self, Grants, Settings};
 use super::code::Code;
 use super::schema::Schema;
+use super::schema_cost;
 use crate::domain::{BlockType, Manifest, Problem};
 use crate::runtime::{CallFailure, ComponentError, Runtime};
 
@@ -52,6 +53,7 @@ pub(super) fn block(
         RegisterError::Manifest(vec![Problem::new(pointer, "invalid-manifest", message)])
     };
     let schema = |which: &str, schema: &Value| {
+        schema_cost::check(schema).map_err(|error| invalid(&format!("/{which}"), error))?;
         let not = |error| invalid(&format!("/{which}"), format!("is no JSON Schema: {error}"));
         Schema::compile(schema).map_err(not)
     };

@@ -16,6 +16,9 @@ struct Compiled {
     validator: Validator,
 }
 
+/// What one pattern may take once it is compiled, in bytes.
+const PATTERN_BYTES: usize = 1 << 20;
+
 impl Schema {
     /// Compile `schema`. References to other documents are not followed, and patterns run in linear time.
     pub(super) fn compile(schema: &Value) -> Result<Self, String> {
@@ -24,7 +27,7 @@ impl Schema {
         }
         let options = jsonschema::options()
             .with_draft(Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex())
+            .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES))
             .offline();
         let validator = options.build(schema).map_err(|error| error.to_string())?;
         Ok(Self(Some(Compiled { source: schema.clone(), validator })))

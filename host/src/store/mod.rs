@@ -51,8 +51,8 @@ use waiting::Message;
 use writer::{Counters, Worker};
 
 pub use blocks::{
-    AddedVersion, BLOCKS_CHANGED, BlockRow, BlockRows, BlockVersionRow, DeletedBlock, NewBlockVersion, NewUpload,
-    PART_BYTES, UploadRow, UploadStatus,
+    Activation, AddedVersion, BLOCKS_CHANGED, BlockRow, BlockRows, BlockVersionRow, DeletedBlock, NewBlockVersion,
+    NewUpload, PART_BYTES, UploadRow, UploadStatus,
 };
 pub use dialect::Notices;
 pub use error::{DatabaseError, StoreError};

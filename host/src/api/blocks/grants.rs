@@ -9,6 +9,7 @@ use super::super::ApiState;
 use super::super::body::Body;
 use super::super::extract::{InPath, InQuery, NoQuery};
 use super::super::problem::{ApiError, ApiResult};
+use super::unknown;
 use super::version::{VersionView, versions, view};
 use crate::domain::{BlockType, Grant, Problem, UserId};
 
@@ -46,7 +47,9 @@ pub(in crate::api) async fn put(
         let detail = format!("the grant is not valid at `{}`: {}", first.pointer, first.message);
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-grant", detail).with_errors(errors));
     }
-    state.uploads.grant(&UserId::local(), &block_type, grant).await?;
+    if !state.uploads.grant(&UserId::local(), &block_type, grant).await? {
+        return Err(unknown(block_type.as_str()));
+    }
     granted(&state, &block_type).map(Json)
 }
 

@@ -92,6 +92,7 @@ impl From<ActivateError> for ApiError {
         match error {
             ActivateError::UnknownBlock(_) => Self::not_found("unknown-block", detail),
             ActivateError::UnknownVersion(..) => Self::not_found("unknown-version", detail),
+            ActivateError::Changed(..) => Self::conflict("changed-meanwhile", detail),
             ActivateError::NotGranted(.., missing) => {
                 Self::conflict("not-granted", detail).with_errors(problems(&missing))
             }

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::Catalogue;
 use crate::config::UploadConfig;
 use crate::domain::{BlockType, Grant, Missing, Sources, UserId, audit};
-use crate::store::{BLOCKS_CHANGED, DeletedBlock, Notice, Store, StoreError, UploadRow};
+use crate::store::{Activation, BLOCKS_CHANGED, DeletedBlock, Notice, Store, StoreError, UploadRow};
 
 pub use problem::{INTERNAL, NOT_OWNER, RESERVED, UploadProblem, VERSION_EXISTS};
 pub use receive::{Received, TOO_MANY, Uploader};
@@ -66,6 +66,9 @@ pub enum ActivateError {
     /// It asks for more than it is granted.
     #[error("block `{0}` {1} asks for more than it is granted")]
     NotGranted(BlockType, Version, Box<Missing>),
+    /// It, or its grant, is another than when it was looked at.
+    #[error("block `{0}` {1} or its grant was changed at the same moment; look at it again")]
+    Changed(BlockType, Version),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -185,24 +188,32 @@ impl Uploads {
             return Err(ActivateError::NotGranted(block_type.clone(), version.clone(), Box::new(missing)));
         }
         let entry = inner.entry(user, audit::BLOCK_ACTIVATED, block_type, &json!({"version": version.to_string()}));
-        let (now, block_type) = (inner.sources.now_ms(), block_type.clone());
-        if !inner.store.activate_block(block_type, version.clone(), now, entry).await? {
-            return Err(unknown());
-        }
+        let activation = Activation {
+            block_type: block_type.clone(),
+            version: version.clone(),
+            digest: block.digest().to_owned(),
+            grant: Grant::clone(&inner.catalogue.grant(block_type)),
+            now: inner.sources.now_ms(),
+        };
+        let is_active = inner.store.activate_block(activation, entry).await?;
         inner.catalogue.refresh().await?;
-        Ok(())
+        if is_active { Ok(()) } else { Err(ActivateError::Changed(block_type.clone(), version.clone())) }
     }
 
-    /// Set what a type may do, from its next call on.
+    /// Set what a type may do, from its next call on; `false` if the type is gone.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn grant(&self, user: &UserId, block_type: &BlockType, grant: Grant) -> Result<(), StoreError> {
+    pub async fn grant(&self, user: &UserId, block_type: &BlockType, grant: Grant) -> Result<bool, StoreError> {
         let inner = &self.0;
+        let known = inner.catalogue.versions(block_type);
+        let uploaded = known.is_none_or(|versions| versions.owner.is_some());
         let details = json!({"before": &*inner.catalogue.grant(block_type), "after": &grant});
         let entry = inner.entry(user, audit::BLOCK_GRANTED, block_type, &details);
-        inner.store.grant_block(block_type.clone(), grant, inner.sources.now_ms(), entry).await?;
-        inner.catalogue.refresh().await
+        let now = inner.sources.now_ms();
+        let is_there = inner.store.grant_block(block_type.clone(), grant, uploaded, now, entry).await?;
+        inner.catalogue.refresh().await?;
+        Ok(is_there)
     }
 
     /// Delete an uploaded block with its versions and its grant, unless something uses it.

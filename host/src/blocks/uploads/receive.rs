@@ -1,6 +1,7 @@
 //! An upload from its bytes to a version, or to the reason why it is none.
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
 
 use super::problem::{RESERVED, UploadProblem};
@@ -62,15 +63,24 @@ impl Uploads {
         };
         let id = upload.id.clone();
         let job = Job { id: id.clone(), digest, bytes: bytes.len() as u64, uploader };
-        inner.store.begin_upload(upload).await.map_err(internal)?;
+        // While it waits its bytes are in the database alone.
+        drop(bytes);
+        let (begin, begun) = oneshot::channel();
         let (tell, done) = oneshot::channel();
         let uploads = self.clone();
+        // Whoever asked may be gone at any time: what is recorded is carried out.
         self.spawn(async move {
-            let ended = uploads.0.carry_out(&job, Some(bytes)).await;
-            drop(place);
-            // Nobody may wait any more.
-            drop(tell.send(ended));
+            let recorded = uploads.0.store.begin_upload(upload).await;
+            let is_recorded = recorded.is_ok();
+            drop(begin.send(recorded));
+            if is_recorded {
+                let ended = uploads.0.carry_out(&job).await;
+                drop(place);
+                drop(tell.send(ended));
+            }
         });
+        let stopped = |_| UploadProblem::internal(&"the server stops");
+        begun.await.map_err(stopped)?.map_err(internal)?;
         Ok(Received { id, done })
     }
 
@@ -81,12 +91,22 @@ impl Uploads {
             // Whether that user is an admin is not known any more.
             let uploader = Uploader { user_id: row.user_id, is_admin: false };
             let job = Job { id: row.id, digest: row.digest, bytes: row.bytes, uploader };
-            if let Err(problem) = uploads.0.carry_out(&job, None).await {
+            if row.takeovers > MOST_TAKEOVERS {
+                // It may be what brings the processes down.
+                let message = format!("{MOST_TAKEOVERS} processes ended while they compiled it");
+                return uploads.0.record_failure(&job, &UploadProblem::new("compile-limit", message)).await;
+            }
+            if let Err(problem) = uploads.0.carry_out(&job).await {
                 tracing::info!(upload = job.id, code = problem.code, "an upload is no block");
             }
         });
     }
 }
+
+/// How often an upload is taken over from a process that is gone.
+const MOST_TAKEOVERS: u32 = 3;
+/// Between two tries to record the end of an upload.
+const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// More uploads wait than may.
 pub const TOO_MANY: &str = "too-many-uploads";
@@ -99,28 +119,29 @@ struct Job {
 }
 
 impl Inner {
-    async fn carry_out(&self, job: &Job, bytes: Option<Bytes>) -> Result<(), UploadProblem> {
-        let result = self.make_version(job, bytes).await;
+    async fn carry_out(&self, job: &Job) -> Result<(), UploadProblem> {
+        let worked = std::panic::AssertUnwindSafe(self.make_version(job)).catch_unwind().await;
+        let result = worked.unwrap_or_else(|_| Err(UploadProblem::internal(&"a panic")));
         if let Err(problem) = &result {
-            let failed = self.store.fail_upload(&job.id, Json::encode(problem), self.sources.now_ms()).await;
-            if let Err(error) = failed {
-                tracing::error!(upload = job.id, %error, "the end of an upload is not recorded");
-            }
+            self.record_failure(job, problem).await;
         }
         result
     }
 
-    async fn make_version(&self, job: &Job, bytes: Option<Bytes>) -> Result<(), UploadProblem> {
+    /// Until the database takes it.
+    async fn record_failure(&self, job: &Job, problem: &UploadProblem) {
+        while let Err(error) = self.store.fail_upload(&job.id, Json::encode(problem), self.sources.now_ms()).await {
+            tracing::error!(upload = job.id, %error, "the end of an upload is not recorded yet");
+            tokio::time::sleep(RECORD_AGAIN).await;
+        }
+    }
+
+    async fn make_version(&self, job: &Job) -> Result<(), UploadProblem> {
         let internal = |error: &dyn std::fmt::Display| UploadProblem::internal(&error.to_string());
         // Closed never; one after the other, so that compiling takes so much of the machine and no more.
         let _turn = self.compiling.acquire().await;
-        let bytes = match bytes {
-            Some(bytes) => bytes,
-            None => {
-                let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
-                kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?.into()
-            }
-        };
+        let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
+        let bytes = kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?;
         let runtime = self.catalogue.runtime();
         let component = runtime.load(bytes).await?;
         let reveals = component.reveals();
@@ -149,6 +170,7 @@ impl Inner {
         };
         match self.store.add_block_version(new, entry).await.map_err(|error| internal(&error))? {
             AddedVersion::Added => {}
+            AddedVersion::NotKept => return Err(internal(&"the bytes of an upload were swept away")),
             AddedVersion::NotOwner => return Err(UploadProblem::not_owner(block_type)),
             AddedVersion::OtherBytes(digest) => return Err(UploadProblem::other_bytes(block_type, version, &digest)),
         }

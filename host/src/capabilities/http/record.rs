@@ -71,7 +71,10 @@ pub(super) fn exchange(
             scrubber.bytes(body);
         }
     }
-    let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+    // What a server hands out to one caller is no part of a recording that others read.
+    let is_kept = |name: &str| !["set-cookie", "set-cookie2", "authentication-info"].contains(&name);
+    let headers = response.headers.iter().filter(|(name, _)| is_kept(name.as_str()));
+    let headers: Vec<_> = headers.map(|(name, value)| (name.as_str(), text(value))).collect();
     let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
     let bytes = url.len() + body.as_ref().map_or(0, Vec::len) + response.body.len();
     let exchange = Exchange {

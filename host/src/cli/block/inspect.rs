@@ -176,6 +176,8 @@ fn described(name: &str, description: &str) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
+    let line = super::permissions::printable(line);
+    let line = line.as_str();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{line}");
 }

@@ -12,12 +12,26 @@ pub(super) fn asked(manifest: &Manifest, reveals: bool) -> Grant {
 
 /// One line a permission.
 pub(super) fn lines(grant: &Grant) -> Vec<String> {
+    // What a manifest says must not rewrite what a person approves.
     let mut lines: Vec<String> = grant.http.iter().map(rule).collect();
     lines.extend(grant.reveal.iter().map(|name| format!("see the text of the secret `{name}`")));
     if grant.stateless {
         lines.push("keep its instances between calls (stateless)".to_owned());
     }
-    lines
+    lines.iter().map(|line| printable(line)).collect()
+}
+
+/// The text with everything that moves a terminal's cursor, or the direction of writing, written out.
+pub(super) fn printable(text: &str) -> String {
+    let moves = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if moves(character) { shown.extend(character.escape_unicode()) } else { shown.push(character) }
+    }
+    shown
 }
 
 fn rule(rule: &HttpRule) -> String {

@@ -101,8 +101,11 @@ impl Command for Sweep {
         let connection = &mut transaction.connection;
         let Some(row) = connection.fetch_first(UNUSED, [self.before.into()]).await? else { return Ok(false) };
         let digest = Columns::new(&row, "components", &"unused").text(0)?;
-        for sql in ["DELETE FROM component_parts WHERE digest = $1", "DELETE FROM components WHERE digest = $1"] {
-            connection.execute(sql, [digest.as_str().into()]).await?;
+        // Unless somebody has said meanwhile that it is wanted.
+        const GONE: &str = "DELETE FROM components WHERE digest = $1 AND created_at < $2";
+        if connection.execute(GONE, [digest.as_str().into(), self.before.into()]).await? > 0 {
+            const PARTS: &str = "DELETE FROM component_parts WHERE digest = $1";
+            connection.execute(PARTS, [digest.as_str().into()]).await?;
         }
         Ok(true)
     }

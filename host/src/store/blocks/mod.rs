@@ -16,7 +16,7 @@ use super::reads::key;
 
 pub use components::PART_BYTES;
 pub use uploads::{NewUpload, UploadRow, UploadStatus};
-pub use versions::{AddedVersion, DeletedBlock, NewBlockVersion};
+pub use versions::{Activation, AddedVersion, DeletedBlock, NewBlockVersion};
 
 /// The kind of [`Notice::Changed`](super::Notice::Changed) that tells of a version, an activation or a grant.
 pub const BLOCKS_CHANGED: &str = "blocks";
@@ -51,6 +51,8 @@ pub struct BlockVersionRow {
     pub user_id: UserId,
     /// Unix milliseconds.
     pub created_at: i64,
+    /// Whether it was ever activated.
+    pub activated: bool,
 }
 
 /// All that is known of blocks, at one moment.
@@ -65,8 +67,7 @@ pub struct BlockRows {
 }
 
 const TYPES: &str = "SELECT type, user_id, active_version FROM blocks ORDER BY type";
-const VERSIONS: &str =
-    "SELECT type, version, digest, bytes, manifest, reveals, user_id, created_at FROM block_versions ORDER BY type";
+const VERSIONS: &str = "SELECT type, version, digest, bytes, manifest, reveals, user_id, created_at, activated_at FROM block_versions ORDER BY type";
 const GRANTS: &str = "SELECT type, rules FROM block_grants ORDER BY type";
 
 impl Store {
@@ -112,12 +113,19 @@ fn version(row: &Row) -> Result<BlockVersionRow, StoreError> {
         reveals: columns.int(5)? != 0,
         user_id: columns.id(6)?,
         created_at: columns.int(7)?,
+        activated: columns.opt_int(8)?.is_some(),
     })
 }
 
 fn grant(row: &Row) -> Result<(BlockType, Grant), StoreError> {
     let id = key(row);
     let columns = Columns::new(row, "block_grants", &id);
-    let grant = columns.decoded(1)?;
-    Ok((block_type(&columns, 0)?, grant.unwrap_or_default()))
+    let block_type = block_type(&columns, 0)?;
+    // Nothing is allowed by what cannot be read, say what a later version of this program has set.
+    let unreadable = |error: StoreError| tracing::error!(%block_type, %error, "a grant allows nothing");
+    let grant = columns.decoded(1).unwrap_or_else(|error| {
+        unreadable(error);
+        None
+    });
+    Ok((block_type, grant.unwrap_or_default()))
 }

@@ -75,6 +75,8 @@ pub struct UploadRow {
     pub version: Option<(BlockType, Version)>,
     /// Why it is no block: a JSON object.
     pub error: Option<Json>,
+    /// How often a process took over from another that was gone.
+    pub takeovers: u32,
     /// Unix milliseconds.
     pub created_at: i64,
     /// Unix milliseconds.
@@ -84,7 +86,8 @@ pub struct UploadRow {
 macro_rules! uploads {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user_id, digest, bytes, status, type, version, error, created_at, updated_at FROM block_uploads ",
+            "SELECT id, user_id, digest, bytes, status, type, version, error, created_at, updated_at, takeovers \
+             FROM block_uploads ",
             $rest
         )
     };
@@ -158,6 +161,7 @@ fn read(row: &Row) -> Result<UploadRow, StoreError> {
         error: columns.opt_json(7)?,
         created_at: columns.int(8)?,
         updated_at: columns.int(9)?,
+        takeovers: columns.number(10)?,
     })
 }
 
@@ -168,8 +172,8 @@ impl Command for Begin {
     type Output = ();
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-        const ADD: &str = "INSERT INTO block_uploads (id, user_id, digest, bytes, status, owner, claimed_until, created_at, \
-             updated_at) VALUES ($1, $2, $3, $4, 'compiling', $5, $6, $7, $7)";
+        const ADD: &str = "INSERT INTO block_uploads (id, user_id, digest, bytes, status, owner, claimed_until, takeovers, \
+             created_at, updated_at) VALUES ($1, $2, $3, $4, 'compiling', $5, $6, 0, $7, $7)";
         let upload = &self.0;
         let args = [
             upload.id.as_str().into(),
@@ -200,14 +204,16 @@ impl Command for Claim {
         const LOST: &str = uploads!(
             "WHERE status = 'compiling' AND claimed_until < $1 AND owner <> $3 ORDER BY claimed_until, id LIMIT $2"
         );
-        const TAKE: &str = "UPDATE block_uploads SET owner = $2, claimed_until = $3 WHERE id = $1";
+        const TAKE: &str =
+            "UPDATE block_uploads SET owner = $2, claimed_until = $3, takeovers = takeovers + 1 WHERE id = $1";
         let connection = &mut transaction.connection;
         connection.execute(KEEP, [self.owner.as_str().into(), self.until.into()]).await?;
         let lost = sqlx::AssertSqlSafe(format!("{LOST}{}", connection.skip_locked()));
         let rows = connection.fetch(lost, [self.now.into(), self.limit.into(), self.owner.as_str().into()]).await?;
         let mut taken = Vec::with_capacity(rows.len());
         for row in &rows {
-            let upload = read(row)?;
+            let mut upload = read(row)?;
+            upload.takeovers += 1;
             connection
                 .execute(TAKE, [upload.id.as_str().into(), self.owner.as_str().into(), self.until.into()])
                 .await?;

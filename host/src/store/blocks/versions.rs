@@ -12,7 +12,7 @@ use super::super::command::Command;
 use super::super::error::StoreError;
 use super::super::notice::Notice;
 use super::super::tables::encoded;
-use super::BLOCKS_CHANGED;
+use super::{BLOCKS_CHANGED, PART_BYTES};
 
 /// A version about to be added.
 #[derive(Clone, Debug)]
@@ -39,6 +39,21 @@ pub struct NewBlockVersion {
     pub now: i64,
 }
 
+/// A version about to be activated.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// Of which type.
+    pub block_type: BlockType,
+    /// Which.
+    pub version: Version,
+    /// SHA-256 of its component.
+    pub digest: String,
+    /// What its type may do, which covers all that it asks for.
+    pub grant: Grant,
+    /// Unix milliseconds.
+    pub now: i64,
+}
+
 /// What adding a version came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddedVersion {
@@ -48,6 +63,8 @@ pub enum AddedVersion {
     NotOwner,
     /// The version is there with other bytes, of this digest.
     OtherBytes(String),
+    /// The component was swept away meanwhile.
+    NotKept,
 }
 
 /// What deleting a type came to.
@@ -57,9 +74,9 @@ pub enum DeletedBlock {
     Deleted,
     /// There was none.
     NotFound,
-    /// These saved workflows name it, by id; at most [`MOST_NAMED`] of them.
+    /// These saved workflows name it, by id; at most 20 of them.
     UsedByWorkflows(Vec<String>),
-    /// These executions that have not ended were started with it; at most [`MOST_NAMED`] of them.
+    /// These executions that have not ended were started with it; at most 20 of them.
     UsedByExecutions(Vec<String>),
 }
 
@@ -79,21 +96,16 @@ impl Store {
         self.ask(Add { version, entry }).await
     }
 
-    /// Make a version the one that is used without a pin; `false` if it is not there.
+    /// Make a version the one that is used without a pin; `false` if it is not there with these bytes, or if another grant
+    /// was set than the one that it was checked against.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn activate_block(
-        &self,
-        block_type: BlockType,
-        version: Version,
-        now: i64,
-        entry: AuditEntry,
-    ) -> Result<bool, StoreError> {
-        self.ask(Activate { block_type, version, now, entry }).await
+    pub async fn activate_block(&self, activation: Activation, entry: AuditEntry) -> Result<bool, StoreError> {
+        self.ask(Activate { activation, entry }).await
     }
 
-    /// Set what a type may do.
+    /// Set what a type may do; `false` if the type is `uploaded` and gone.
     ///
     /// # Errors
     /// If the database fails.
@@ -101,10 +113,11 @@ impl Store {
         &self,
         block_type: BlockType,
         grant: Grant,
+        uploaded: bool,
         now: i64,
         entry: AuditEntry,
-    ) -> Result<(), StoreError> {
-        self.ask(SetGrant { block_type, grant, now, entry }).await
+    ) -> Result<bool, StoreError> {
+        self.ask(SetGrant { block_type, grant, uploaded, now, entry }).await
     }
 
     /// Delete a type with its versions and its grant, unless something uses it.
@@ -129,6 +142,7 @@ impl Command for Add {
         const TYPE: &str = "INSERT INTO blocks (type, user_id, created_at, updated_at) VALUES ($1, $2, $3, $3) \
              ON CONFLICT (type) DO UPDATE SET updated_at = blocks.updated_at RETURNING user_id";
         const KNOWN: &str = "SELECT digest FROM block_versions WHERE type = $1 AND version = $2";
+        const PARTS: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM component_parts WHERE digest = $1";
         const ADD: &str = "INSERT INTO block_versions (type, version, digest, bytes, manifest, reveals, user_id, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let new = &self.version;
@@ -150,6 +164,12 @@ impl Command for Add {
                 }
             }
             None => {
+                let kept = [new.digest.as_str().into()];
+                let parts = connection.fetch_first(PARTS, kept).await?;
+                let parts = parts.map(|row| Columns::new(&row, "components", &new.digest).number(0)).transpose()?;
+                if parts != Some(new.bytes.div_ceil(PART_BYTES as u64)) {
+                    return Ok(AddedVersion::NotKept);
+                }
                 let [block_type, version] = id();
                 let args = [
                     block_type,
@@ -177,9 +197,7 @@ impl Command for Add {
 
 #[derive(Debug)]
 struct Activate {
-    block_type: BlockType,
-    version: Version,
-    now: i64,
+    activation: Activation,
     entry: AuditEntry,
 }
 
@@ -188,12 +206,18 @@ impl Command for Activate {
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
         const ACTIVATE: &str = "UPDATE blocks SET active_version = $2, updated_at = $3 WHERE type = $1 \
-             AND EXISTS (SELECT 1 FROM block_versions v WHERE v.type = $1 AND v.version = $2)";
-        let version = self.version.to_string();
-        let args = [self.block_type.as_str().into(), version.as_str().into(), self.now.into()];
+             AND EXISTS (SELECT 1 FROM block_versions v WHERE v.type = $1 AND v.version = $2 AND v.digest = $4) \
+             AND NOT EXISTS (SELECT 1 FROM block_grants g WHERE g.type = $1 AND g.rules <> $5)";
+        const NOTE: &str = "UPDATE block_versions SET activated_at = COALESCE(activated_at, $3) \
+             WHERE type = $1 AND version = $2";
+        let Activation { block_type, version, digest, grant, now } = &self.activation;
+        let version = version.to_string();
+        let id = || [block_type.as_str().into(), version.as_str().into(), (*now).into()];
+        let args = id().into_iter().chain([digest.as_str().into(), encoded(grant)]);
         if transaction.connection.execute(ACTIVATE, args).await? == 0 {
             return Ok(false);
         }
+        transaction.connection.execute(NOTE, id()).await?;
         add(transaction, &self.entry).await?;
         transaction.tell(Notice::Changed(BLOCKS_CHANGED.to_owned()));
         Ok(true)
@@ -204,21 +228,29 @@ impl Command for Activate {
 struct SetGrant {
     block_type: BlockType,
     grant: Grant,
+    uploaded: bool,
     now: i64,
     entry: AuditEntry,
 }
 
 impl Command for SetGrant {
-    type Output = ();
+    type Output = bool;
 
-    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
+        const TYPE: &str = "SELECT type FROM blocks WHERE type = $1";
         const SET: &str = "INSERT INTO block_grants (type, rules, updated_at) VALUES ($1, $2, $3) \
              ON CONFLICT (type) DO UPDATE SET rules = $2, updated_at = $3";
+        let connection = &mut transaction.connection;
+        // A grant that outlived its type would be the next owner's.
+        let locked = sqlx::AssertSqlSafe(format!("{TYPE}{}", connection.for_update()));
+        if self.uploaded && connection.fetch_first(locked, [self.block_type.as_str().into()]).await?.is_none() {
+            return Ok(false);
+        }
         let args = [self.block_type.as_str().into(), encoded(&self.grant), self.now.into()];
-        transaction.connection.execute(SET, args).await?;
+        connection.execute(SET, args).await?;
         add(transaction, &self.entry).await?;
         transaction.tell(Notice::Changed(BLOCKS_CHANGED.to_owned()));
-        Ok(())
+        Ok(true)
     }
 }
 

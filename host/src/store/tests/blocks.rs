@@ -9,6 +9,7 @@ conformance! {
     an_upload_is_taken_over_when_its_process_is_gone,
     a_failed_upload_keeps_its_reason,
     a_version_never_changes,
+    a_version_needs_its_component,
     a_type_belongs_to_its_first_uploader,
     versions_are_activated,
     grants_are_set_and_go_with_their_type,
@@ -61,7 +62,14 @@ fn version(user: &str, version: &str, digest: &str) -> NewBlockVersion {
     }
 }
 
+fn activation(version: &str, digest: &str) -> Activation {
+    let version = version.parse().unwrap();
+    Activation { block_type: block("custom.x"), version, digest: digest.into(), grant: Grant::default(), now: 1600 }
+}
+
+/// Add a version whose component is kept.
 async fn add(fixture: &Fixture, version: NewBlockVersion) -> AddedVersion {
+    fixture.store.keep_component(&version.digest, b"abc", 1000).await.unwrap();
     fixture.store.add_block_version(version, audit("block.uploaded")).await.unwrap()
 }
 
@@ -83,7 +91,7 @@ async fn components_are_kept_in_parts(fixture: Fixture) {
 
 async fn what_nothing_names_is_swept_away(fixture: Fixture) {
     let store = &fixture.store;
-    for digest in ["unused", "uploading", "version"] {
+    for digest in ["unused", "uploading"] {
         store.keep_component(digest, b"abc", 1000).await.unwrap();
     }
     begin(&fixture, "u", "uploading").await;
@@ -107,7 +115,7 @@ async fn an_upload_is_taken_over_when_its_process_is_gone(fixture: Fixture) {
     assert!(store.claim_uploads("one", 1900, 4000, 5).await.unwrap().is_empty(), "a sign of life");
     assert!(store.claim_uploads("two", 2001, 9000, 5).await.unwrap().is_empty());
     let taken = store.claim_uploads("two", 4001, 9000, 5).await.unwrap();
-    assert_eq!(taken.iter().map(|upload| upload.id.as_str()).collect::<Vec<_>>(), ["u"]);
+    assert_eq!(taken.iter().map(|upload| (upload.id.as_str(), upload.takeovers)).collect::<Vec<_>>(), [("u", 1)]);
     assert!(store.claim_uploads("one", 4002, 9000, 5).await.unwrap().is_empty());
 }
 
@@ -137,6 +145,13 @@ async fn a_version_never_changes(fixture: Fixture) {
     assert_eq!(fixture.store.audit_entries(None, 10).await.unwrap().len(), 1, "it was uploaded once");
 }
 
+async fn a_version_needs_its_component(fixture: Fixture) {
+    let new = version("ann", "1.0.0", "swept");
+    let added = fixture.store.add_block_version(new, audit("block.uploaded")).await.unwrap();
+    assert_eq!(added, AddedVersion::NotKept);
+    assert!(fixture.store.blocks().await.unwrap().versions.is_empty());
+}
+
 async fn a_type_belongs_to_its_first_uploader(fixture: Fixture) {
     add(&fixture, version("ann", "1.0.0", "one")).await;
     begin(&fixture, "u", "two").await;
@@ -151,8 +166,8 @@ async fn a_type_belongs_to_its_first_uploader(fixture: Fixture) {
 
 async fn versions_are_activated(fixture: Fixture) {
     let activate = async |version: &str| {
-        let version = version.parse().unwrap();
-        fixture.store.activate_block(block("custom.x"), version, 1600, audit("block.activated")).await.unwrap()
+        let digest = if version == "1.0.0" { "one" } else { "two" };
+        fixture.store.activate_block(activation(version, digest), audit("block.activated")).await.unwrap()
     };
     assert!(!activate("1.0.0").await);
     add(&fixture, version("ann", "1.0.0", "one")).await;
@@ -163,7 +178,19 @@ async fn versions_are_activated(fixture: Fixture) {
         assert_eq!(active, Some(wanted.parse().unwrap()));
     }
     assert!(!activate("2.0.0").await);
-    assert_eq!(fixture.store.audit_entries(None, 10).await.unwrap().len(), 5);
+    // Of other bytes than were looked at, or under another grant.
+    let other = activation("1.0.0", "two");
+    assert!(!fixture.store.activate_block(other, audit("block.activated")).await.unwrap());
+    let grant = Grant { stateless: true, ..Grant::default() };
+    assert!(
+        fixture.store.grant_block(block("custom.x"), grant.clone(), true, 1, audit("block.granted")).await.unwrap()
+    );
+    assert!(!activate("1.0.0").await);
+    let checked = Activation { grant, ..activation("1.0.0", "one") };
+    assert!(fixture.store.activate_block(checked, audit("block.activated")).await.unwrap());
+    let rows = fixture.store.blocks().await.unwrap();
+    assert!(rows.versions.iter().all(|row| row.activated));
+    assert_eq!(fixture.store.audit_entries(None, 10).await.unwrap().len(), 7);
 }
 
 async fn grants_are_set_and_go_with_their_type(fixture: Fixture) {
@@ -172,7 +199,8 @@ async fn grants_are_set_and_go_with_their_type(fixture: Fixture) {
     for stateless in [false, true] {
         let grant = Grant { stateless, ..Grant::default() };
         for name in ["custom.x", "api.hunter"] {
-            store.grant_block(block(name), grant.clone(), 1, audit("block.granted")).await.unwrap();
+            let uploaded = name == "custom.x";
+            assert!(store.grant_block(block(name), grant.clone(), uploaded, 1, audit("block.granted")).await.unwrap());
         }
         let rows = store.blocks().await.unwrap();
         assert_eq!(rows.grants, [(block("api.hunter"), grant.clone()), (block("custom.x"), grant)]);
@@ -183,6 +211,8 @@ async fn grants_are_set_and_go_with_their_type(fixture: Fixture) {
     assert_eq!((rows.types.len(), rows.versions.len(), rows.grants.len()), (0, 0, 1));
     let again = store.delete_block(block("custom.x"), audit("block.deleted")).await.unwrap();
     assert_eq!(again, DeletedBlock::NotFound);
+    let late = store.grant_block(block("custom.x"), Grant::default(), true, 1, audit("block.granted")).await.unwrap();
+    assert!(!late, "a grant that comes too late is nobody's");
 }
 
 async fn what_is_in_use_stays(fixture: Fixture) {
@@ -222,6 +252,11 @@ async fn rows_that_cannot_be_read_are_left_out(fixture: Fixture) {
     add(&fixture, version("ann", "1.0.0", "one")).await;
     add(&fixture, version("ann", "2.0.0", "two")).await;
     fixture.run("UPDATE block_versions SET manifest = 'none' WHERE version = '1.0.0'").await;
-    let versions = fixture.store.blocks().await.unwrap().versions;
+    let grant = Grant { stateless: true, ..Grant::default() };
+    fixture.store.grant_block(block("api.hunter"), grant, false, 1, audit("block.granted")).await.unwrap();
+    fixture.run("UPDATE block_grants SET rules = '{\"later\":1}'").await;
+    let rows = fixture.store.blocks().await.unwrap();
+    assert_eq!(rows.grants, [(block("api.hunter"), Grant::default())], "what cannot be read allows nothing");
+    let versions = rows.versions;
     assert_eq!(versions.iter().map(|row| row.version.to_string()).collect::<Vec<_>>(), ["2.0.0"]);
 }

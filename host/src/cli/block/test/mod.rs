@@ -109,11 +109,14 @@ impl Test {
 
     /// Write it down, unless it failed in a way that nobody expects.
     fn recorded(&self, file: &std::path::Path, expected: Option<&Expected>, result: &CallResult) -> Verdict {
-        if let Some(error) = &result.error {
-            match expected {
-                Some(Expected::Error(expected)) if expected.code == error.code => {}
-                _ => return Verdict::Failed(vec![format!("nothing was recorded: {}", told(error))], Vec::new()),
+        let nothing = |why: String| Verdict::Failed(vec![format!("nothing was recorded: {why}")], Vec::new());
+        match (&result.error, expected) {
+            (None, Some(Expected::Error(expected))) => {
+                return nothing(format!("the error `{}` is expected, and it ended well", expected.code));
             }
+            (Some(error), Some(Expected::Error(expected))) if expected.code == error.code => {}
+            (Some(error), _) => return nothing(told(error)),
+            (None, _) => {}
         }
         match record::write(file, result) {
             Ok(()) => Verdict::Recorded,

@@ -25,6 +25,7 @@ CREATE TABLE block_uploads (
     error         TEXT,
     owner         TEXT   COLLATE "C",
     claimed_until BIGINT,
+    takeovers     BIGINT NOT NULL,
     created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL
 );
@@ -51,6 +52,8 @@ CREATE TABLE block_versions (
     reveals    BIGINT NOT NULL,
     user_id    TEXT   COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
+    -- When it was first activated.
+    activated_at BIGINT,
     PRIMARY KEY (type, version)
 );
 
