@@ -137,11 +137,7 @@ impl Catalogue {
         let block = Arc::new(self.inspect(component).await?.0);
         let (block_type, version) = (block.manifest.block_type.clone(), block.manifest.version.clone());
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
-        let versions = types.entry(block_type.clone()).or_insert_with(|| Versions {
-            active: None,
-            all: BTreeMap::new(),
-            owner: None,
-        });
+        let versions = types.entry(block_type.clone()).or_default();
         if let Some(known) = versions.all.get(&version) {
             let same = known.digest() == block.digest();
             return if same { Ok(Arc::clone(known)) } else { Err(RegisterError::Exists(block_type, version)) };

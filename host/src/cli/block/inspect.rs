@@ -176,7 +176,7 @@ fn described(name: &str, description: &str) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
-    let line = super::permissions::printable(line);
+    let line = permissions::printable(line);
     let line = line.as_str();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{line}");
