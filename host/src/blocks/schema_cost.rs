@@ -134,7 +134,7 @@ mod tests {
     fn what_multiplies_or_never_ends_is_refused() {
         let level = |n: usize| json!({"$ref": format!("#/$defs/a{}", n + 1)});
         let doubling: Map<String, Value> =
-            (0..60).map(|n| (format!("a{n}"), json!({"allOf": [level(n), level(n)]}))).collect();
+            (0..20).map(|n| (format!("a{n}"), json!({"allOf": [level(n), level(n)]}))).collect();
         let chain: Map<String, Value> = (0..30_000).map(|n| (format!("a{n}"), level(n))).collect();
         let patterns: Vec<Value> = (0..101).map(|n| json!({"pattern": format!("^{n}")})).collect();
         for (schema, words) in [

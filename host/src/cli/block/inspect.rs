@@ -176,8 +176,9 @@ fn described(name: &str, description: &str) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
-    let line = permissions::printable(line);
-    let line = line.as_str();
+    // An empty line before a title is this program's own.
+    let (before, line) = line.strip_prefix('\n').map_or(("", line), |title| ("\n", title));
+    let line = format!("{before}{}", permissions::printable(line));
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{line}");
 }
