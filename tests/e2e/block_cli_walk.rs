@@ -65,8 +65,19 @@ fn lines(name: &str) -> String {
     lines
 }
 
-/// Run the README's lines in a folder of their own, against a server of their own.
-async fn walk(name: &str, block_type: &str, output: &serde_json::Value) {
+/// A mistake that a block's author makes.
+struct Mistake {
+    /// In this file of the project.
+    file: &'static str,
+    /// Right after this.
+    after: &'static str,
+    /// What fails, with the words `the moon is in the way`.
+    line: &'static str,
+}
+
+/// Run the README's lines in a folder of their own, against a server of their own; then make the mistake, of which its
+/// author is told in the block's own words.
+async fn walk(name: &str, block_type: &str, output: &serde_json::Value, mistake: Mistake) {
     let (config, _directory) = config_on_disk(&[]);
     let server = Server::of(command("serve", &config.database.url, &[])).await;
     let folder = TempDir::new().unwrap();
@@ -94,17 +105,47 @@ async fn walk(name: &str, block_type: &str, output: &serde_json::Value) {
     let id = executions["items"][0]["executionId"].as_str().unwrap();
     let execution = server.execution(id).await;
     assert_eq!((&execution["status"], &execution["output"]), (&json!("completed"), output), "{execution}");
+
+    let project = folder.path().join(block_type.trim_start_matches("custom."));
+    let source = project.join(mistake.file);
+    let text = std::fs::read_to_string(&source).unwrap();
+    let (before, after) = text.split_once(mistake.after).expect("the template has this line");
+    let spoiled = format!("{before}{}\n    {}\n{after}", mistake.after, mistake.line);
+    std::fs::write(&source, spoiled).unwrap();
+    let own = |verb| {
+        let mut command = block(&project, &[verb]);
+        command.env("CARGO_TARGET_DIR", target());
+        command
+    };
+    let built = tokio::time::timeout(PATIENCE, own("build").output()).await.expect("it ends in time").unwrap();
+    Ran::of(built).well();
+    let tested = Ran::of(own("test").output().await.unwrap());
+    assert_eq!(tested.code, 1, "{}{}", tested.out, tested.err);
+    let told = format!("{}{}", tested.out, tested.err);
+    assert!(told.contains("the moon is in the way"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_in_rust_ends_with_a_workflow_that_uses_the_block() {
-    walk("rust", "custom.city-weather", &json!({"city": "Zürich", "temperature": 21.5, "unit": "celsius"})).await;
+    let output = json!({"city": "Zürich", "temperature": 21.5, "unit": "celsius"});
+    let mistake = Mistake {
+        file: "src/lib.rs",
+        after: "fn execute(config: Config, place: Place, _: &Context) -> Result<Outcome<Found>, Failure> {",
+        line: "assert!(place.city.is_empty(), \"the moon is in the way\");",
+    };
+    walk("rust", "custom.city-weather", &output, mistake).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_in_javascript_ends_with_a_workflow_that_uses_the_block() {
     if there_is_node() {
-        walk("js", "custom.js-weather", &json!({"city": "Zürich", "temperature": 21.5, "unit": "celsius"})).await;
+        let output = json!({"city": "Zürich", "temperature": 21.5, "unit": "celsius"});
+        let mistake = Mistake {
+            file: "src/block.js",
+            after: "function execute({ unit = \"celsius\" }, input) {",
+            line: "throw new TypeError(\"the moon is in the way\");",
+        };
+        walk("js", "custom.js-weather", &output, mistake).await;
     }
 }
 
@@ -112,7 +153,12 @@ async fn the_walk_in_javascript_ends_with_a_workflow_that_uses_the_block() {
 async fn the_walk_in_python_ends_with_a_workflow_that_uses_the_block() {
     if there_is_python() {
         let output = json!({"amount": 271.25, "currency": "USD", "rate": 1.085});
-        walk("python", "custom.exchange-rates", &output).await;
+        let mistake = Mistake {
+            file: "src/exchange_rates_block.py",
+            after: "def execute(config: Config, amount: Amount, context: Context) -> Converted:",
+            line: "raise ArithmeticError(\"the moon is in the way\")",
+        };
+        walk("python", "custom.exchange-rates", &output, mistake).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::json;
@@ -73,14 +74,16 @@ pub struct Call<'a> {
 
 impl Block {
     /// Check and call. Dropping the future stops the guest.
-    pub async fn call(&self, call: Call<'_>, progress: Progress) -> CallReport {
+    pub async fn call(&self, mut call: Call<'_>, progress: Progress) -> CallReport {
         if let Err(failure) = self.check(&call) {
             return CallReport::failed(failure);
         }
-        let component = match self.code.get(&self.runtime).await {
+        let begun = Instant::now();
+        let component = match self.code.get(&self.runtime, call.limits.timeout).await {
             Ok(component) => component,
             Err(failure) => return CallReport::failed(failure),
         };
+        call.limits.timeout = call.limits.timeout.saturating_sub(begun.elapsed());
         // Read once: what is kept of the call was allowed by the same.
         let grant = self.grants.of(&self.manifest.block_type);
         let mut access = self.access(call.access, &grant, call.config, call.context.mode, call.context.user_id);

@@ -1,26 +1,54 @@
 //! The component of a block: there from the start, or fetched from the store when it is first called.
 
-use tokio::sync::OnceCell;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use tokio::time::Instant;
 
 use crate::runtime::{CallFailure, Component, RetryHint, Runtime, code};
 use crate::store::Store;
 
+/// How long a component that could not be loaded is not tried again.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// A component that can be had.
 pub(super) struct Code {
     digest: String,
-    ready: OnceCell<Component>,
+    ready: OnceLock<Component>,
     store: Option<Store>,
+    loading: Mutex<Loading>,
+}
+
+/// Waited for by every call that wants it, and gone on with if all of them give up.
+type Running = Shared<BoxFuture<'static, Result<Component, Arc<str>>>>;
+
+#[derive(Default)]
+enum Loading {
+    #[default]
+    Idle,
+    Running(Running),
+    Failed {
+        reason: Arc<str>,
+        again: Instant,
+    },
 }
 
 impl Code {
     /// One that is loaded.
     pub(super) fn ready(component: Component) -> Self {
-        Self { digest: component.digest().to_owned(), ready: OnceCell::new_with(Some(component)), store: None }
+        Self::new(component.digest().to_owned(), None, Some(component))
     }
 
     /// One that the store keeps, loaded already if there is `component`.
     pub(super) fn stored(digest: String, store: Store, component: Option<Component>) -> Self {
-        Self { digest, ready: OnceCell::new_with(component), store: Some(store) }
+        Self::new(digest, Some(store), component)
+    }
+
+    fn new(digest: String, store: Option<Store>, component: Option<Component>) -> Self {
+        let ready = component.map(OnceLock::from).unwrap_or_default();
+        Self { digest, ready, store, loading: Mutex::default() }
     }
 
     /// SHA-256 of the component.
@@ -28,24 +56,128 @@ impl Code {
         &self.digest
     }
 
-    /// The component, loaded once whoever asks: from the cache of compiled code in some milliseconds, else compiled.
+    /// The component, loaded once whoever asks: from the cache of compiled code in some milliseconds, else compiled. Who
+    /// asks waits for no longer than `patience`; the loading goes on.
     ///
     /// # Errors
     /// If it is not to be had now.
-    pub(super) async fn get(&self, runtime: &Runtime) -> Result<&Component, CallFailure> {
-        self.ready.get_or_try_init(|| Box::pin(self.load(runtime))).await.map_err(|reason| {
-            tracing::error!(digest = %self.digest, %reason, "a block cannot be loaded");
-            let message = format!("the component {} cannot be loaded: {reason}", self.digest);
-            CallFailure { retry: Some(RetryHint::default()), ..CallFailure::permanent(code::UNAVAILABLE, message) }
-        })
-    }
-
-    async fn load(&self, runtime: &Runtime) -> Result<Component, String> {
-        if let Some(component) = runtime.load_cached(&self.digest).await.map_err(|error| error.to_string())? {
+    pub(super) async fn get(&self, runtime: &Runtime, patience: Duration) -> Result<&Component, CallFailure> {
+        if let Some(component) = self.ready.get() {
             return Ok(component);
         }
-        let store = self.store.as_ref().ok_or("it is not kept")?;
-        let bytes = store.component(&self.digest).await.map_err(|error| error.to_string())?;
-        runtime.load(bytes.ok_or("the database has it not")?).await.map_err(|error| error.to_string())
+        let loaded = async { self.start(runtime)?.await };
+        let loaded = tokio::time::timeout(patience, loaded).await;
+        match loaded.unwrap_or_else(|_| Err("it is still being compiled; try again later".into())) {
+            Ok(component) => Ok(self.ready.get_or_init(|| component)),
+            Err(reason) => {
+                let message = format!("the component {} cannot be loaded: {reason}", self.digest);
+                let failure = CallFailure::permanent(code::UNAVAILABLE, message);
+                Err(CallFailure { retry: Some(RetryHint::default()), ..failure })
+            }
+        }
+    }
+
+    /// Begin to load it, unless somebody did or it failed a moment ago.
+    fn start(&self, runtime: &Runtime) -> Result<Running, Arc<str>> {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Loading::Running(running) = &*loading
+            && let Some(Err(reason)) = running.peek()
+        {
+            *loading = Loading::Failed { reason: Arc::clone(reason), again: Instant::now() + PAUSE };
+        }
+        match &*loading {
+            Loading::Running(running) => return Ok(running.clone()),
+            Loading::Failed { reason, again } if Instant::now() < *again => return Err(Arc::clone(reason)),
+            Loading::Failed { .. } | Loading::Idle => {}
+        }
+        let (runtime, digest, store) = (runtime.clone(), self.digest.clone(), self.store.clone());
+        let task = tokio::spawn(async move {
+            let loaded = load(&runtime, &digest, store).await;
+            loaded.map_err(|reason| {
+                tracing::error!(%digest, reason, "a block cannot be loaded");
+                Arc::from(reason)
+            })
+        });
+        let ended = task.map(|joined| joined.unwrap_or_else(|error| Err(Arc::from(error.to_string()))));
+        let running = ended.boxed().shared();
+        *loading = Loading::Running(running.clone());
+        Ok(running)
+    }
+}
+
+async fn load(runtime: &Runtime, digest: &str, store: Option<Store>) -> Result<Component, String> {
+    if let Some(component) = runtime.load_cached(digest).await.map_err(|error| error.to_string())? {
+        return Ok(component);
+    }
+    let store = store.ok_or("it is not kept")?;
+    // While it waits its bytes are in the database alone.
+    let turn = runtime.compile_turn().await;
+    let bytes = store.component(digest).await.map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or("the database has it not")?;
+    runtime.load_in_turn(bytes, &turn).await.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::builtin::COMPONENTS;
+    use crate::capabilities::Capabilities;
+    use crate::capabilities::http::{HttpClient, SystemResolver};
+    use crate::capabilities::vault::Vault;
+    use crate::config::{DatabaseConfig, HttpConfig, RuntimeConfig, SecretsConfig};
+    use crate::domain::Sources;
+
+    /// Nothing is cached, and one component is compiled at a time.
+    async fn nothing_compiled() -> (Runtime, Store) {
+        let database = DatabaseConfig { url: "sqlite::memory:".to_owned(), ..DatabaseConfig::default() };
+        let store = Store::open(&database, Arc::new(|_| ())).await.unwrap();
+        let sources = Sources::system();
+        let vault = Vault::open(store.clone(), &SecretsConfig::default(), sources.clone(), std::iter::empty());
+        let http = HttpClient::new(HttpConfig::default(), Arc::new(SystemResolver)).unwrap();
+        let config = RuntimeConfig { cache_dir: None, max_instances: 1, ..RuntimeConfig::default() };
+        let capabilities = Capabilities { http, vault: vault.await.unwrap() };
+        (Runtime::new(config, sources, capabilities).unwrap(), store)
+    }
+
+    fn component() -> (&'static str, &'static [u8]) {
+        let (_, digest, bytes) = COMPONENTS.iter().min_by_key(|(_, _, bytes)| bytes.len()).unwrap();
+        (digest, bytes)
+    }
+
+    const LONG: Duration = Duration::from_secs(300);
+
+    #[tokio::test]
+    async fn who_waits_for_a_component_waits_no_longer_than_it_may_and_then_finds_it_there() {
+        let (runtime, store) = nothing_compiled().await;
+        let (digest, bytes) = component();
+        store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
+        let code = Code::stored(digest.to_owned(), store, None);
+        // Others compile: it is not its turn.
+        let turn = runtime.compile_turn().await;
+        let failure = code.get(&runtime, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(failure.error.code, code::UNAVAILABLE);
+        assert!(failure.retry.is_some() && failure.error.message.contains("being compiled"), "{failure:?}");
+        drop(turn);
+        let both = futures::future::join(code.get(&runtime, LONG), code.get(&runtime, LONG)).await;
+        assert!(both.0.is_ok() && both.1.is_ok());
+        assert!(std::ptr::eq(both.0.unwrap(), both.1.unwrap()));
+        // There is nothing to wait for any more.
+        let _turn = runtime.compile_turn().await;
+        code.get(&runtime, Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_component_that_could_not_be_loaded_is_tried_again_after_a_while() {
+        let (runtime, store) = nothing_compiled().await;
+        let (digest, bytes) = component();
+        let code = Code::stored(digest.to_owned(), store.clone(), None);
+        let failed = |failure: CallFailure| assert!(failure.error.message.contains("has it not"), "{failure:?}");
+        failed(code.get(&runtime, LONG).await.unwrap_err());
+        store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
+        failed(code.get(&runtime, LONG).await.unwrap_err());
+        tokio::time::pause();
+        tokio::time::advance(PAUSE).await;
+        tokio::time::resume();
+        code.get(&runtime, LONG).await.unwrap();
     }
 }

@@ -11,6 +11,7 @@ mod schema_cost;
 pub mod uploads;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use blockyard_replay::Replay;
 
@@ -47,7 +48,7 @@ pub struct Block {
 impl Block {
     /// Have the component loaded, so that the first call need not. A failure is logged, and the first call tries again.
     async fn load(&self) {
-        drop(self.code.get(&self.runtime).await);
+        drop(self.code.get(&self.runtime, Duration::MAX).await);
     }
 
     /// Whether it can ask for the text of secrets.
@@ -68,7 +69,6 @@ impl Block {
 
     /// The limits of one call: the operator's, lowered by what the block wishes, with the node's own time limit.
     pub fn limits(&self, timeout_ms: Option<u64>) -> CallLimits {
-        use std::time::Duration;
         let config = self.runtime.config();
         let wishes = self.manifest.limits;
         let ceilings = CallLimits::ceilings(config);

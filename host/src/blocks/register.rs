@@ -115,4 +115,28 @@ mod tests {
         }
         assert_eq!(super::manifest("{").unwrap_err()[0].pointer, "");
     }
+
+    #[test]
+    fn what_cannot_be_seen_is_in_no_name() {
+        let text = |name: &str, rule: serde_json::Value| {
+            let manifest = serde_json::json!({
+                "type": "custom.x", "version": "1.0.0", "name": "\u{1f469}\u{200d}\u{1f52c} \u{fc}", "configSchema": true,
+                "inputSchema": true, "outputs": [{"port": "out"}], "secrets": [{"name": name, "description": ""}],
+                "http": [rule],
+            });
+            manifest.to_string()
+        };
+        let plain = serde_json::json!({"host": "a.example", "pathPrefix": "/\u{fc} x", "secrets": ["cl\u{e9}"]});
+        super::manifest(&text("cl\u{e9}", plain.clone())).unwrap();
+        for (name, rule, pointer) in [
+            ("a\u{1b}[2Kb", plain.clone(), "/secrets/0/name"),
+            ("a\nb", plain.clone(), "/secrets/0/name"),
+            ("k", serde_json::json!({"host": "a.example", "pathPrefix": "/a\rb"}), "/http/0/pathPrefix"),
+            ("k", serde_json::json!({"host": "a.example", "pathPrefix": "/a\u{202e}b"}), "/http/0/pathPrefix"),
+            ("k", serde_json::json!({"host": "a.example", "secrets": ["k\u{200b}"]}), "/http/0/secrets/0"),
+            ("k", serde_json::json!({"hostFrom": "setting:a\u{7}"}), "/http/0/hostFrom"),
+        ] {
+            assert_eq!(super::manifest(&text(name, rule)).unwrap_err()[0].pointer, pointer);
+        }
+    }
 }

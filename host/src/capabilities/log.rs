@@ -33,7 +33,7 @@ impl LogBuffer {
     }
 
     /// Keep one line of the host's own, which holds no secret.
-    pub(super) fn warn(&self, timestamp: i64, message: String) {
+    pub(crate) fn warn(&self, timestamp: i64, message: String) {
         self.push(timestamp, "warn", message, None, |_| ());
     }
 

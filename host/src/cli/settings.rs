@@ -106,7 +106,7 @@ impl Engine {
         set(&mut runtime.memory_bytes, self.memory_bytes);
         set(&mut runtime.output_bytes, self.output_bytes);
         self.warm.apply(&mut runtime.warm);
-        set(&mut config.uploads.compile_concurrency, self.compile_concurrency);
+        set(&mut config.runtime.compile_concurrency, self.compile_concurrency);
         let execution = &mut config.execution;
         set(&mut execution.execution_concurrency, self.execution_concurrency);
         set(&mut execution.node_concurrency, self.node_concurrency);

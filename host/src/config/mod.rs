@@ -23,6 +23,8 @@ pub struct RuntimeConfig {
     /// The program that compiles components from outside when called as `blockyard`'s own hidden command is, in a process
     /// of its own; they are compiled in this process if absent.
     pub compiler: Option<PathBuf>,
+    /// Components compiled at once, those of the binary apart. `BLOCKYARD_COMPILE_CONCURRENCY`, default 1.
+    pub compile_concurrency: usize,
     /// CPU time that compiling one component may take there. `BLOCKYARD_COMPILE_CPU_MS`, default 180 s.
     pub compile_cpu: Duration,
     /// Memory that compiling one component may take there, in bytes. Default 4 GiB.
@@ -52,6 +54,7 @@ impl Default for RuntimeConfig {
         Self {
             cache_dir: None,
             compiler: None,
+            compile_concurrency: 1,
             compile_cpu: Duration::from_secs(180),
             compile_memory_bytes: 4 << 30,
             max_instances: 256,
@@ -72,8 +75,6 @@ impl Default for RuntimeConfig {
 pub struct UploadConfig {
     /// Largest component in bytes. `BLOCKYARD_UPLOAD_BYTES`, default 32 MiB.
     pub bytes: usize,
-    /// Components compiled at once. `BLOCKYARD_COMPILE_CONCURRENCY`, default 1.
-    pub compile_concurrency: usize,
     /// Uploads that wait to be compiled, or are. Default 64.
     pub waiting: usize,
     /// Uploads received at once: each is in memory. Default 8.
@@ -84,7 +85,7 @@ pub struct UploadConfig {
 
 impl Default for UploadConfig {
     fn default() -> Self {
-        Self { bytes: 32 << 20, compile_concurrency: 1, waiting: 64, receiving: 8, patience: Duration::from_secs(2) }
+        Self { bytes: 32 << 20, waiting: 64, receiving: 8, patience: Duration::from_secs(2) }
     }
 }
 

@@ -71,16 +71,28 @@ impl Grant {
         for (index, rule) in self.http.iter().enumerate() {
             match &rule.host {
                 None => found.push((format!("/http/{index}/host"), "a grant names a concrete host".to_owned())),
-                Some(host) if host == "*" || host.is_empty() => {
-                    found.push((format!("/http/{index}/host"), "is no host".to_owned()));
+                Some(host) => {
+                    found.extend(host_problem(host).map(|problem| (format!("/http/{index}/host"), problem)));
                 }
-                Some(_) => {}
             }
             if rule.host_from.is_some() {
                 found.push((format!("/http/{index}/hostFrom"), "a grant names concrete hosts only".to_owned()));
             }
         }
         found
+    }
+}
+
+/// What is wrong with the host of a rule. It is compared with those of URLs, so that it has to be written as one is there.
+fn host_problem(host: &str) -> Option<String> {
+    let below = host.strip_prefix("*.");
+    let name = below.unwrap_or(host);
+    let plain = name.trim_end_matches('.').to_ascii_lowercase();
+    match url::Host::parse(&plain) {
+        Ok(parsed) if parsed.to_string() != plain => Some(format!("is written `{parsed}` in URLs")),
+        Ok(url::Host::Domain(_)) if below.is_none() || plain.contains('.') => None,
+        Ok(_) if below.is_none() => None,
+        _ => Some("is no host, and no `*.` with a domain of two parts or more".to_owned()),
     }
 }
 
@@ -182,6 +194,20 @@ mod tests {
             (json!({"host": "db.example"}), json!({"hostFrom": "config:/url", "secrets": ["key"]})),
         ] {
             assert!(!is_covered(grant.clone(), wanted.clone()), "{grant} {wanted}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_written_as_in_urls() {
+        for host in ["api.example.com", "API.example.com.", "*.example.com", "localhost", "127.0.0.1", "[::1]", "a_b.c"] {
+            assert_eq!(host_problem(host), None, "{host}");
+        }
+        for host in [
+            "", "*", "*.com", "*.", "*.*.example.com", "a.*.com", "*.127.0.0.1", "a:8443", "a/v1", "https://a", "u@a",
+            "a b", "::1", "a%2eb", "b\u{fc}cher.example", "127.1", "0x7f.0.0.1", "\u{ff41}.example", "a\nb", "a?b",
+        ] {
+            let problem = host_problem(host).unwrap_or_else(|| panic!("{host}"));
+            assert_eq!(problem.contains("xn--bcher-kva"), host.starts_with("b\u{fc}"), "{problem}");
         }
     }
 

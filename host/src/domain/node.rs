@@ -176,9 +176,16 @@ pub struct CallResult {
     /// The HTTP exchanges that it was asked to record: a list of `{request, response}` without secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchanges: Option<Json>,
+    /// Of the test of one block: exchanges that had no room in the recording.
+    #[serde(skip_serializing_if = "is_none")]
+    pub exchanges_dropped: u64,
     /// For `forEach`: the result of each item, in item order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<ItemResult>>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The result of one item of a `forEach` node.
@@ -208,6 +215,7 @@ impl CallResult {
             logs: Vec::new(),
             logs_dropped: 0,
             exchanges: None,
+            exchanges_dropped: 0,
             items: None,
         }
     }

@@ -71,6 +71,7 @@ pub async fn call(
             let report = block.call(call, None).await;
             result.logs_dropped += report.logs_dropped + keep_logs(&mut result.logs, report.logs, limits.log_lines);
             keep_exchanges(&mut result.exchanges, report.exchanges);
+            result.exchanges_dropped += report.exchanges_dropped;
             match report.result {
                 Ok(Finished::Suspended { after_ms, state: given }) => {
                     state = Some(given);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Component as Compiled;
 
 use super::compile;
-use super::engine::Runtime;
+use super::engine::{CompileTurn, Runtime};
 use super::inspect::inspect;
 use super::instance::GuestState;
 use crate::capabilities::bindings::BlockComponentRevealingPre;
@@ -112,13 +112,21 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Runtime {
+    /// Make a component ready when it is its turn, as [`Runtime::load_in_turn`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn load(&self, bytes: impl Into<Bytes>) -> Result<Component, ComponentError> {
+        let turn = self.compile_turn().await;
+        self.load_in_turn(bytes.into(), &turn).await
+    }
+
     /// Make a component ready: from the cache if it is there, else compiled in a process of its own if the configuration
     /// names a program for that, and else here, off the async threads.
     ///
     /// # Errors
     /// If the bytes are no component, or one that does not fit this host.
-    pub async fn load(&self, bytes: impl Into<Bytes>) -> Result<Component, ComponentError> {
-        let bytes = bytes.into();
+    pub async fn load_in_turn(&self, bytes: Bytes, _turn: &CompileTurn<'_>) -> Result<Component, ComponentError> {
         let (runtime, known) = (self.clone(), bytes.clone());
         let Some(program) = self.config().compiler.clone() else {
             return off_thread(move || runtime.load_blocking(&bytes, digest(&bytes))).await;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::Linker;
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) config: RuntimeConfig,
     pub(super) sources: Sources,
     capabilities: Capabilities,
+    /// One permit a component that is compiled.
+    compiling: Semaphore,
     /// One permit an instance at work.
     pub(super) instances: Semaphore,
     /// The slots that instances are in, with those that wait for their next call.
@@ -60,9 +62,21 @@ impl Runtime {
         let ticker = Arc::new(Ticker { engine: engine.weak(), running: AtomicUsize::new(0) });
         spawn_ticker(Arc::downgrade(&ticker))?;
         let slots = config.max_instances as usize;
+        let compiling = Semaphore::new(config.compile_concurrency.max(1));
         let (instances, pool) = (Semaphore::new(slots), Mutex::new(Pool::new(config.warm.clone(), slots)));
         Ok(Self {
-            shared: Arc::new(Shared { engine, linker, cache, config, sources, capabilities, instances, pool, ticker }),
+            shared: Arc::new(Shared {
+                engine,
+                linker,
+                cache,
+                config,
+                sources,
+                capabilities,
+                compiling,
+                instances,
+                pool,
+                ticker,
+            }),
         })
     }
 
@@ -81,6 +95,12 @@ impl Runtime {
         &self.shared.capabilities
     }
 
+    /// Wait until one more component may be compiled, which is until the answer is dropped.
+    pub async fn compile_turn(&self) -> CompileTurn<'_> {
+        // It is never closed, and then nothing would hold back anyway.
+        CompileTurn(self.shared.compiling.acquire().await.ok())
+    }
+
     /// Make time pass for guests until the answer is dropped.
     pub(super) fn keep_ticking(&self) -> Ticking {
         let ticker = Arc::clone(&self.shared.ticker);
@@ -94,6 +114,10 @@ impl std::fmt::Debug for Runtime {
         f.debug_struct("Runtime").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
+
+/// Says that a component may be compiled.
+#[derive(Debug)]
+pub struct CompileTurn<'a>(#[expect(dead_code, reason = "held")] Option<SemaphorePermit<'a>>);
 
 pub(super) fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
     let instances = config.max_instances;

@@ -73,12 +73,14 @@ pub struct CallReport {
     pub logs_dropped: u64,
     /// The HTTP exchanges that it was asked to record: a JSON list.
     pub exchanges: Option<Json>,
+    /// Exchanges that it was asked to record and that had no room.
+    pub exchanges_dropped: u64,
 }
 
 impl CallReport {
     /// Of a call that failed before it began.
     pub fn failed(failure: CallFailure) -> Self {
-        Self { result: Err(failure), logs: Vec::new(), logs_dropped: 0, exchanges: None }
+        Self { result: Err(failure), logs: Vec::new(), logs_dropped: 0, exchanges: None, exchanges_dropped: 0 }
     }
 }
 
@@ -114,18 +116,17 @@ impl Runtime {
             Err(_) => Err(timed_out(limits)),
         };
         let call = &mut instance.store.data_mut().call;
+        let (exchanges, exchanges_dropped) = call.recorder.take();
+        if exchanges_dropped > 0 {
+            let message = format!("{exchanges_dropped} HTTP exchanges had no room in the recording");
+            call.log.warn(self.sources().now_ms(), message);
+        }
+        let exchanges = record.then(|| Json::encode(&exchanges));
         let (logs, logs_dropped) = call.log.take();
-        let exchanges = record.then(|| {
-            let (exchanges, complete) = call.recorder.take();
-            if !complete {
-                tracing::warn!("a call had more exchanges than are recorded");
-            }
-            Json::encode(&exchanges)
-        });
         if let Some(history) = history.filter(|_| result.is_ok() || failed_by_itself) {
             slot.keep(history, instance);
         }
-        CallReport { result, logs, logs_dropped, exchanges }
+        CallReport { result, logs, logs_dropped, exchanges, exchanges_dropped }
     }
 
     /// Ask a component what it is.

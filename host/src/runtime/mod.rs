@@ -17,7 +17,7 @@ mod pool;
 
 pub use compile::{COMMAND as COMPILE_COMMAND, CompileLimits, REFUSED as COMPILE_REFUSED, compile};
 pub use component::{COMPILE_FAILED, Component, ComponentError, digest};
-pub use engine::Runtime;
+pub use engine::{CompileTurn, Runtime};
 pub use failure::{CallFailure, HOST_CODES, RetryHint, code};
 pub use inspect::{Inspection, inspect};
 pub use invoke::{CallReport, CallRequest, Finished};

@@ -104,6 +104,7 @@ pub(super) fn result(call: CallRow<Outputs>, default_port: Option<&str>) -> Call
         logs: call.logs,
         logs_dropped: call.logs_dropped,
         exchanges: call.exchanges,
+        exchanges_dropped: 0,
         items: None,
     }
 }

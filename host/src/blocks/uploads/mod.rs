@@ -46,8 +46,6 @@ struct Inner {
     config: UploadConfig,
     /// Names this process.
     owner: String,
-    /// One permit a component that is compiled.
-    compiling: Semaphore,
     /// One permit an upload that is not done.
     places: Arc<Semaphore>,
     stopping: CancellationToken,
@@ -78,11 +76,10 @@ impl Uploads {
     /// Of these parts.
     pub fn new(store: Store, catalogue: Catalogue, config: UploadConfig, sources: Sources) -> Self {
         let owner = format!("{}-{}", std::process::id(), sources.id());
-        let compiling = Semaphore::new(config.compile_concurrency.max(1));
         let places = Arc::new(Semaphore::new(config.waiting));
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         catalogue.attach(store.clone());
-        let inner = Inner { store, catalogue, sources, config, owner, compiling, places, stopping, tasks };
+        let inner = Inner { store, catalogue, sources, config, owner, places, stopping, tasks };
         Self(Arc::new(inner))
     }
 
@@ -237,7 +234,6 @@ impl Inner {
         for (_, versions) in self.catalogue.types() {
             let active = versions.active.as_ref().filter(|_| versions.owner.is_some());
             if let Some(block) = active.and_then(|version| versions.all.get(version)) {
-                let _turn = self.compiling.acquire().await;
                 block.load().await;
             }
         }

@@ -138,12 +138,12 @@ impl Inner {
 
     async fn make_version(&self, job: &Job) -> Result<(), UploadProblem> {
         let internal = |error: &dyn std::fmt::Display| UploadProblem::internal(&error.to_string());
-        // Closed never; one after the other, so that compiling takes so much of the machine and no more.
-        let _turn = self.compiling.acquire().await;
+        // One after the other, so that compiling takes so much of the machine and no more.
+        let turn = self.catalogue.runtime().compile_turn().await;
         let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
         let bytes = kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?;
         let runtime = self.catalogue.runtime();
-        let component = runtime.load(bytes).await?;
+        let component = runtime.load_in_turn(bytes, &turn).await?;
         let reveals = component.reveals();
         let (block, manifest) = self.catalogue.inspect(component.clone()).await?;
         let (block_type, version) = (&block.manifest.block_type, &block.manifest.version);

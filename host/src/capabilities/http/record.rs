@@ -17,21 +17,21 @@ pub struct Recorder(Arc<Mutex<Recorded>>);
 struct Recorded {
     exchanges: Vec<Exchange>,
     bytes: usize,
-    /// Whether something had no room.
-    cut: bool,
+    /// Exchanges that had no room.
+    dropped: u64,
 }
 
 impl Recorder {
-    /// The exchanges, and whether they are all.
-    pub fn take(&mut self) -> (Vec<Exchange>, bool) {
+    /// The exchanges, and how many there were besides.
+    pub fn take(&mut self) -> (Vec<Exchange>, u64) {
         let mut recorded = self.recorded();
-        (std::mem::take(&mut recorded.exchanges), !recorded.cut)
+        (std::mem::take(&mut recorded.exchanges), std::mem::take(&mut recorded.dropped))
     }
 
     pub(super) fn keep(&self, exchange: Exchange, bytes: usize, limit: usize) {
         let mut recorded = self.recorded();
         if recorded.bytes.saturating_add(bytes) > limit {
-            recorded.cut = true;
+            recorded.dropped += 1;
             return;
         }
         recorded.bytes += bytes;

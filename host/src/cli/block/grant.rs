@@ -1,5 +1,6 @@
 //! `blockyard block grant TYPE`
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -22,12 +23,13 @@ pub(super) struct Grant {
     #[arg(long, conflicts_with_all = ["secrets", "reveal", "stateless"])]
     all: bool,
     /// Allow requests to this host, on this port, below this path, and to no other than those given; with `--all`, the host
-    /// of a rule whose host only a config or a setting names
-    #[arg(long = "http", value_name = "HOST[:PORT][/PREFIX]", value_parser = rule)]
-    http: Vec<HttpRule>,
+    /// of a rule whose host only a config or a setting names, which is said before it where there are several:
+    /// `config:/url=HOST`
+    #[arg(long = "http", value_name = "[FROM=]HOST[:PORT][/PREFIX]", value_parser = place)]
+    http: Vec<Place>,
     /// Allow this secret to be sent to this host
-    #[arg(long = "secret", value_name = "NAME@HOST", value_parser = secret)]
-    secrets: Vec<(String, String)>,
+    #[arg(long = "secret", value_name = "NAME@HOST[:PORT][/PREFIX]", value_parser = secret)]
+    secrets: Vec<(String, HttpRule)>,
     /// Let the block see the text of this secret
     #[arg(long, value_name = "NAME")]
     reveal: Vec<String>,
@@ -52,33 +54,51 @@ struct Granted {
     versions: Vec<Version>,
 }
 
-/// `HOST[:PORT][/PREFIX]`; plain HTTP has to be said: `http://HOST`.
-fn rule(text: &str) -> Result<HttpRule, String> {
-    let odd = || "must be HOST, HOST:PORT or HOST/PREFIX, such as api.example.com:8443/v1".to_owned();
-    let (scheme, rest) = text.split_once("://").map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
-    if scheme.is_some_and(|scheme| !["http", "https"].contains(&scheme)) || rest.contains(['@', '?', '#', ' ']) {
-        return Err(odd());
-    }
-    let (place, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(odd)?)),
-        None => (place, None),
-    };
-    if host.is_empty() || host == "*" || host.contains(':') {
-        return Err(odd());
-    }
-    Ok(HttpRule {
-        host: Some(host.to_ascii_lowercase()),
-        scheme: scheme.filter(|scheme| *scheme == "http").map(str::to_owned),
-        port,
-        path_prefix: (path.len() > 1).then(|| path.to_owned()),
-        ..HttpRule::default()
-    })
+/// A host to allow.
+#[derive(Clone, Debug)]
+struct Place {
+    /// Where the block finds it, as its manifest says it.
+    from: Option<String>,
+    rule: HttpRule,
 }
 
-fn secret(text: &str) -> Result<(String, String), String> {
+fn place(text: &str) -> Result<Place, String> {
+    let named = text.split_once('=').filter(|(from, _)| from.starts_with("config:") || from.starts_with("setting:"));
+    let (from, text) = named.map_or((None, text), |(from, text)| (Some(from.to_owned()), text));
+    Ok(Place { from, rule: rule(text)? })
+}
+
+/// `HOST[:PORT][/PREFIX]`; plain HTTP has to be said: `http://HOST`.
+fn rule(text: &str) -> Result<HttpRule, String> {
+    const ANY: &str = "any-name";
+    let odd = || "must be HOST, HOST:PORT or HOST/PREFIX, such as api.example.com:8443/v1".to_owned();
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+    if !["http", "https"].contains(&scheme) || rest.starts_with('/') || rest.contains(['@', '?', '#', ' ', '\\']) {
+        return Err(odd());
+    }
+    let below = rest.strip_prefix("*.");
+    let rest = below.map_or_else(|| rest.to_owned(), |domain| format!("{ANY}.{domain}"));
+    let url = url::Url::parse(&format!("{scheme}://{rest}")).map_err(|error| format!("{}: {error}", odd()))?;
+    let host = url.host_str().ok_or_else(odd)?;
+    let host = if below.is_some() { host.replacen(ANY, "*", 1) } else { host.to_owned() };
+    let rule = HttpRule {
+        host: Some(host),
+        scheme: (scheme == "http").then(|| scheme.to_owned()),
+        port: url.port(),
+        path_prefix: (url.path().len() > 1).then(|| url.path().to_owned()),
+        ..HttpRule::default()
+    };
+    let asked = domain::Grant { http: vec![rule.clone()], ..domain::Grant::default() };
+    match asked.problems().first() {
+        Some((_, problem)) => Err(format!("the host {problem}")),
+        None if url.port() == Some(0) => Err(odd()),
+        None => Ok(rule),
+    }
+}
+
+fn secret(text: &str) -> Result<(String, HttpRule), String> {
     match text.split_once('@') {
-        Some((name, host)) if !name.is_empty() && !host.is_empty() => Ok((name.to_owned(), host.to_ascii_lowercase())),
+        Some((name, place)) if !name.is_empty() => Ok((name.to_owned(), rule(place)?)),
         _ => Err("must be NAME@HOST".to_owned()),
     }
 }
@@ -117,10 +137,11 @@ impl Grant {
     fn wanted(&self, before: &Granted) -> Result<Option<domain::Grant>, Usage> {
         let explicit = !(self.http.is_empty() && self.secrets.is_empty() && self.reveal.is_empty()) || self.stateless;
         if explicit && !self.all {
-            return Ok(Some(self.explicit()));
+            return self.explicit().map(Some);
         }
         // Of the newest alone: what an older one asked for in vain is nobody's wish any more.
         let missing = before.versions.first().map(Version::missing).unwrap_or_default();
+        self.check_places(&missing)?;
         if missing == domain::Grant::default() {
             return Ok(None);
         }
@@ -134,26 +155,58 @@ impl Grant {
     }
 
     /// What the flags say and nothing else.
-    fn explicit(&self) -> domain::Grant {
-        let mut http = self.http.clone();
-        for (name, host) in &self.secrets {
-            let at = |rule: &HttpRule| rule.host.as_ref() == Some(host);
+    fn explicit(&self) -> Result<domain::Grant, Usage> {
+        if let Some(from) = self.http.iter().find_map(|place| place.from.as_ref()) {
+            return Err(Usage(format!("`{from}=` before a host goes with --all")));
+        }
+        let mut http: Vec<HttpRule> = self.http.iter().map(|place| place.rule.clone()).collect();
+        for (name, place) in &self.secrets {
+            // A bare host is all that is allowed there, everything else that very place.
+            let is_bare = place.scheme.is_none() && place.port.is_none() && place.path_prefix.is_none();
+            let at = |rule: &HttpRule| {
+                let same = HttpRule { secrets: Vec::new(), ..rule.clone() } == *place;
+                same || (is_bare && rule.host == place.host)
+            };
             if !http.iter().any(at) {
-                http.push(HttpRule { host: Some(host.clone()), ..HttpRule::default() });
+                http.push(place.clone());
             }
             http.iter_mut().filter(|rule| at(rule)).for_each(|rule| rule.secrets.push(name.clone()));
         }
-        domain::Grant { http, reveal: self.reveal.clone(), stateless: self.stateless }
+        Ok(domain::Grant { http, reveal: self.reveal.clone(), stateless: self.stateless })
+    }
+
+    /// Whether it is clear what each of the hosts is for.
+    fn check_places(&self, missing: &domain::Grant) -> Result<(), Usage> {
+        let asked: BTreeSet<&String> = missing.http.iter().filter_map(|rule| rule.host_from.as_ref()).collect();
+        let names = || asked.iter().map(|from| format!("`{from}`")).collect::<Vec<_>>().join(", ");
+        for place in &self.http {
+            match &place.from {
+                Some(from) if !asked.contains(from) => {
+                    return Err(Usage(format!("the block asks for no host that `{from}` names; it asks for {}", names())));
+                }
+                None if asked.is_empty() => {
+                    return Err(Usage("the block asks for no host that is for you to name; leave --http out".to_owned()));
+                }
+                None if asked.len() > 1 => {
+                    let message = format!("the block asks for hosts from {}: say which is which, FROM=HOST", names());
+                    return Err(Usage(message));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A rule that is asked for, at the hosts that only the person knows who grants it.
     fn placed(&self, asked: HttpRule) -> Result<Vec<HttpRule>, Usage> {
         let Some(from) = &asked.host_from else { return Ok(vec![asked]) };
-        if self.http.is_empty() {
-            let message = format!("the block asks for the host that `{from}` names: say which, with --all --http HOST");
+        let named = |place: &&Place| place.from.as_ref().is_none_or(|name| name == from);
+        let places: Vec<&HttpRule> = self.http.iter().filter(named).map(|place| &place.rule).collect();
+        if places.is_empty() {
+            let message = format!("the block asks for the host that `{from}` names: say which, --all --http {from}=HOST");
             return Err(Usage(message));
         }
-        let placed = self.http.iter().map(|place| HttpRule {
+        let placed = places.iter().map(|place| HttpRule {
             host: place.host.clone(),
             host_from: None,
             scheme: place.scheme.clone().or_else(|| asked.scheme.clone()),
@@ -215,10 +268,16 @@ mod tests {
         let all = (host(), Some("http".to_owned()), Some(8080), Some("/v1/x".to_owned()));
         assert_eq!(read("http://api.example.com:8080/v1/x"), Ok(all));
         assert_eq!(read("*.example.com").unwrap().0, "*.example.com");
-        for bad in ["", "*", "/v1", "a:b", "a:0", "a:99999", "ftp://a", "u@a", "a?q", "a b", "a:1:2"] {
+        assert_eq!(read("b\u{fc}cher.example").unwrap().0, "xn--bcher-kva.example");
+        assert_eq!(read("[::1]:8080/a/../b").unwrap(), ("[::1]".to_owned(), None, Some(8080), Some("/b".to_owned())));
+        for bad in [
+            "", "*", "*.", "*.com", "/v1", "//a", "a:b", "a:0", "a:99999", "ftp://a", "u@a", "a?q", "a b", "a:1:2", "a\\b",
+            "*.127.0.0.1", "a.*.com",
+        ] {
             assert!(rule(bad).is_err(), "{bad}");
         }
-        assert_eq!(secret("key@API.example.com"), Ok(("key".to_owned(), host())));
+        let (name, place) = secret("key@API.example.com:8443").unwrap();
+        assert_eq!((name.as_str(), place.host, place.port), ("key", Some(host()), Some(8443)));
         assert!(secret("key").is_err() && secret("@a").is_err() && secret("key@").is_err());
     }
 
@@ -248,6 +307,16 @@ mod tests {
         assert_eq!(hosts(&grant), ["a.example", "b.example"]);
         assert!(grant.http.iter().all(|rule| rule.secrets == ["k"]) && !grant.stateless);
 
+        let places = ["--http", "a.example:8443", "--http", "a.example/v1"];
+        let secrets = |place: &str| -> Vec<usize> {
+            let flags = flags(&[&places[..], &["--secret", place]].concat());
+            let rules = flags.wanted(&before).unwrap().unwrap().http;
+            rules.iter().map(|rule| rule.secrets.len()).collect()
+        };
+        assert_eq!(secrets("k@a.example"), [1, 1]);
+        assert_eq!(secrets("k@a.example:8443"), [1, 0]);
+        assert_eq!(secrets("k@a.example/v2"), [0, 0, 1]);
+
         for all in [&["--all"][..], &[]] {
             let grant = flags(all).wanted(&before).unwrap().unwrap();
             assert_eq!(hosts(&grant), ["old.example", "new.example"]);
@@ -268,5 +337,30 @@ mod tests {
         let place = (rule.host.as_deref(), rule.port, rule.host_from.as_deref());
         assert_eq!(place, (Some("db.example"), Some(8443), None));
         assert_eq!(rule.methods.as_deref(), Some(&["GET".to_owned()][..]));
+    }
+
+    #[test]
+    fn each_host_goes_to_the_rule_that_it_is_for() {
+        let asks = json!({"http": [
+            {"hostFrom": "config:/url", "secrets": ["key"]}, {"hostFrom": "setting:mirror"}, {"host": "a.example"},
+        ], "reveal": [], "stateless": false});
+        let before = pending(json!({}), asks);
+        for (arguments, words) in [
+            (&["--all", "--http", "db.example"][..], "which is which"),
+            (&["--all", "--http", "config:/url=db.example"], "`setting:mirror` names"),
+            (&["--all", "--http", "config:/other=db.example"], "no host that `config:/other` names"),
+            (&["--http", "config:/url=db.example"], "goes with --all"),
+        ] {
+            let error = flags(arguments).wanted(&before).unwrap_err();
+            assert!(error.0.contains(words), "{error}");
+        }
+        let both = ["--all", "--http", "config:/url=db.example", "--http", "setting:mirror=m.example/x"];
+        let grant = flags(&both).wanted(&before).unwrap().unwrap();
+        let rules: Vec<_> = grant.http.iter().map(|rule| (rule.host.as_deref().unwrap(), rule.secrets.len())).collect();
+        assert_eq!(rules, [("db.example", 1), ("m.example", 0), ("a.example", 0)]);
+
+        let asks = json!({"http": [{"host": "a.example"}], "reveal": [], "stateless": false});
+        let error = flags(&["--all", "--http", "b.example"]).wanted(&pending(json!({}), asks)).unwrap_err();
+        assert!(error.0.contains("leave --http out"), "{error}");
     }
 }

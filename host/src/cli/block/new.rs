@@ -13,6 +13,14 @@ use crate::cli::Usage;
 /// Longest name: its type, `custom.<name>`, has to be a block type.
 const NAME_CHARS: usize = 64;
 
+/// Those in lower case.
+const RUST_KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
 #[derive(Debug, Args)]
 pub(super) struct New {
     /// The block's name in lower-case letters, digits and dashes; its type will be `custom.NAME`
@@ -42,6 +50,7 @@ fn block_name(text: &str) -> Result<String, String> {
 
 impl New {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        self.check_name()?;
         let folder = self.path.clone().unwrap_or_else(|| PathBuf::from(&self.name));
         if !is_free(&folder)? {
             return Err(Usage(format!("{} is there already and not empty", folder.display())).into());
@@ -63,6 +72,23 @@ impl New {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Cargo takes no keyword as a name, and a lock file no two packages of one.
+    fn check_name(&self) -> Result<(), Usage> {
+        let name = &self.name;
+        if self.lang != Language::Rust {
+            return Ok(());
+        }
+        if RUST_KEYWORDS.contains(&name.as_str()) {
+            return Err(Usage(format!("`{name}` is a keyword of Rust, which cargo takes as no name")));
+        }
+        let line = format!("name = \"{name}\"");
+        let mut packages = embedded::below("templates/rust").filter(|(path, _)| path.ends_with("Cargo.lock"));
+        if packages.any(|(_, text)| text.split(|byte| *byte == b'\n').any(|known| known == line.as_bytes())) {
+            return Err(Usage(format!("`{name}` is a package that every block in Rust uses; choose another name")));
+        }
+        Ok(())
+    }
+
     fn text(&self, path: &str, text: &str) -> Vec<u8> {
         let text = self.filled_in(text);
         if path == "Cargo.lock" { sorted_lock(&text).into_bytes() } else { text.into_bytes() }
@@ -73,7 +99,7 @@ impl New {
         text.replace("{{name}}", name)
             .replace("{{type}}", &format!("custom.{name}"))
             .replace("{{title}}", &title(name))
-            .replace("{{module}}", &name.replace('-', "_"))
+            .replace("{{module}}", &module(name))
     }
 
     fn tell(&self, folder: &Path, written: &[String], sdk_files: usize) {
@@ -106,6 +132,12 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder).with_context(shown)?;
     }
     std::fs::write(path, bytes).with_context(shown)
+}
+
+/// Of no name that Python, its library or the SDK has.
+fn module(name: &str) -> String {
+    let name = name.replace('-', "_");
+    if name.ends_with("block") { name } else { format!("{name}_block") }
 }
 
 /// `csv-parser` as `Csv parser`.
@@ -160,6 +192,23 @@ mod tests {
             assert!(path.join("sdk/wit/block.wit").is_file());
             let again = new.run().unwrap_err().to_string();
             assert!(again.ends_with("is there already and not empty"), "{again}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_language_has_taken_are_no_trap() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = |name: &str, lang| {
+            let path = folder.path().join(format!("{name}-{}", Language::as_str(lang)));
+            New { name: name.to_owned(), lang, path: Some(path.clone()) }.run().map(|_| path)
+        };
+        for (name, words) in [("match", "keyword"), ("serde", "every block"), ("blockyard-plugin-sdk", "every block")] {
+            let error = new(name, Language::Rust).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        for name in ["class", "json", "blockyard-sdk", "serde"] {
+            let path = new(name, Language::Python).unwrap();
+            assert!(path.join(format!("src/{}_block.py", name.replace('-', "_"))).is_file(), "{name}");
         }
     }
 

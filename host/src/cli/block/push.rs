@@ -64,7 +64,10 @@ impl Push {
         eprintln!("{} ({}) -> {}", file.display(), inspect::size(bytes.len()), self.server.url());
         let answer = server.post("/blocks", Some(("application/wasm", bytes))).await?;
         let version = followed(&server, &answer).await?;
-        println!("{} {}: {}", version.block_type, version.version, version.status);
+        let is_next = self.activate && version.status == "inactive";
+        if !is_next {
+            println!("{} {}: {}", version.block_type, version.version, version.status);
+        }
         let lines = permissions::lines(&version.missing());
         if !lines.is_empty() {
             println!("\nIt asks to\n");
@@ -72,7 +75,7 @@ impl Push {
             println!("\nand waits until that is granted:\n");
             println!("  blockyard block grant {} --all{}", version.block_type, self.server.flag());
         }
-        if self.activate {
+        if self.activate && version.status != "active" {
             return activate(&server, &version.block_type, &version.version).await;
         }
         if version.status != "active" && lines.is_empty() {

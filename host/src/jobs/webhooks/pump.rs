@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::super::queue::Queue;
 use super::body;
-use crate::domain::event::POSITION_STRIDE;
+use crate::domain::event::{POSITION_STRIDE, stored_position};
 use crate::domain::{Event, JobId};
 use crate::store::{Forwarded, NewDelivery, StoreError, Subscription};
 
@@ -225,7 +225,7 @@ impl Following {
             ended.extend(webhook.job_id.clone());
         }
         let wants = |webhook: &&Subscription| {
-            event.position > webhook.after && webhook.events.iter().any(|filter| filter.wants(event.entry.event))
+            stored_position(event.position) > webhook.after && webhook.events.iter().any(|filter| filter.wants(event.entry.event))
         };
         let mut body = None;
         for webhook in self.of_all.iter().chain(of_job).filter(wants) {

@@ -118,6 +118,9 @@ impl Test {
             (Some(error), _) => return nothing(told(error)),
             (None, _) => {}
         }
+        if result.exchanges_dropped > 0 {
+            return nothing(format!("{} HTTP exchanges had no room in the recording", result.exchanges_dropped));
+        }
         match record::write(file, result) {
             Ok(()) => Verdict::Recorded,
             Err(error) => Verdict::Failed(vec![format!("{error:#}")], Vec::new()),

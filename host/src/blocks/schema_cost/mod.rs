@@ -1,6 +1,8 @@
 //! What checking against a schema may cost, found out before it is compiled: schemas come with uploads, and are checked
 //! outside of the sandbox.
 
+mod growth;
+
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -20,7 +22,8 @@ const LONGEST_PATTERN: usize = 1000;
 /// What is too much.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
     let mut found = Found { root: schema, applied: HashMap::new(), patterns: 0 };
-    found.walk(schema)
+    found.walk(schema)?;
+    growth::check(&found)
 }
 
 struct Found<'a> {
@@ -37,11 +40,21 @@ impl<'a> Found<'a> {
             Value::Array(items) => items.iter().try_for_each(|item| self.walk(item)),
             Value::Object(members) => {
                 self.count_patterns(members)?;
+                self.check_id(value, members)?;
                 self.applied(value, 0)?;
                 members.values().try_for_each(|member| self.walk(member))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Inside of a schema with an id or a dialect of its own, references would mean something else.
+    fn check_id(&self, value: &Value, members: &Map<String, Value>) -> Result<(), String> {
+        let is_named = ["$id", "$schema"].iter().any(|keyword| members.get(*keyword).is_some_and(Value::is_string));
+        if is_named && !std::ptr::eq(value, self.root) {
+            return Err("has an `$id` or `$schema` inside, which is not taken here".to_owned());
+        }
+        Ok(())
     }
 
     fn count_patterns(&mut self, members: &Map<String, Value>) -> Result<(), String> {
@@ -87,7 +100,7 @@ impl<'a> Found<'a> {
             match (keyword.as_str(), value) {
                 ("allOf" | "anyOf" | "oneOf", Value::Array(items)) => found.extend(items),
                 ("not" | "if" | "then" | "else", schema) => found.push(schema),
-                ("dependentSchemas", Value::Object(schemas)) => found.extend(schemas.values()),
+                ("dependentSchemas" | "dependencies", Value::Object(schemas)) => found.extend(schemas.values()),
                 ("$ref", Value::String(reference)) => found.extend(self.target(reference)?),
                 ("$dynamicRef" | "$recursiveRef", Value::String(_)) => {
                     return Err(format!("has a `{keyword}`, which is not taken here"));
@@ -100,7 +113,10 @@ impl<'a> Found<'a> {
 
     /// What a reference leads to inside the schema; that it exists is for the compiler to see.
     fn target(&self, reference: &str) -> Result<Option<&'a Value>, String> {
-        let Some(fragment) = reference.strip_prefix('#') else { return Ok(None) };
+        let Some(fragment) = reference.strip_prefix('#') else {
+            let is_standard = reference.starts_with("https://json-schema.org/draft/");
+            return if is_standard { Ok(None) } else { Err(format!("refers to `{reference}`, which is not inside of it")) };
+        };
         let pointer = percent_encoding::percent_decode_str(fragment).decode_utf8_lossy().into_owned();
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return Err(format!("refers to the anchor `{reference}`; references are JSON pointers here"));
@@ -124,6 +140,10 @@ mod tests {
                 "$ref": "#/$defs/tree"}),
             json!({"items": {"$ref": "#"}}),
             json!({"$ref": "https://json-schema.org/draft/2020-12/schema"}),
+            json!({"$id": "https://a.example/s", "properties": {"id": {"const": {"id": "x"}}}, "items": {"$ref": "#"}}),
+            json!({"prefixItems": [{"const": "add"}, {"$ref": "#"}, {"$ref": "#"}], "items": {"$ref": "#"}}),
+            json!({"properties": {"next": {"$ref": "#"}}, "additionalProperties": {"$ref": "#"}}),
+            json!({"oneOf": [{"properties": {"all": {"items": {"$ref": "#"}}}}, {"properties": {"not": {"$ref": "#"}}}]}),
             json!({"oneOf": (0..200).map(|n| json!({"const": n})).collect::<Vec<_>>()}),
         ] {
             check(&schema).unwrap_or_else(|error| panic!("{schema}: {error}"));
@@ -136,6 +156,9 @@ mod tests {
         let doubling: Map<String, Value> =
             (0..20).map(|n| (format!("a{n}"), json!({"allOf": [level(n), level(n)]}))).collect();
         let chain: Map<String, Value> = (0..30_000).map(|n| (format!("a{n}"), level(n))).collect();
+        let twice = |n: usize| json!({"allOf": vec![json!({"properties": {"a": level(n)}}); 2]});
+        let levels: Map<String, Value> = (0..20).map(|n| (format!("a{n}"), twice(n))).collect();
+        let through_a = || json!({"properties": {"a": {"$ref": "#"}}});
         let patterns: Vec<Value> = (0..101).map(|n| json!({"pattern": format!("^{n}")})).collect();
         for (schema, words) in [
             (json!({"$defs": doubling, "$ref": "#/$defs/a0"}), "applies more than"),
@@ -146,6 +169,17 @@ mod tests {
             (json!({"$dynamicRef": "#x"}), "$dynamicRef"),
             (json!({"anyOf": patterns}), "patterns"),
             (json!({"pattern": "a".repeat(1001)}), "patterns"),
+            (json!({"items": {"$id": "https://a.example/s"}}), "`$id`"),
+            (json!({"properties": {"default": {"$ref": "#/properties/default"}}}), "refers to itself"),
+            (json!({"$ref": "https://a.example/s"}), "not inside"),
+            (json!({"$defs": levels, "$ref": "#/$defs/a0"}), "applies more than"),
+            (json!({"allOf": [through_a(), through_a()]}), "for the member `a`"),
+            (json!({"anyOf": [{"additionalProperties": {"$ref": "#"}}, through_a()]}), "for the member `a`"),
+            (json!({"anyOf": [{"patternProperties": {"^a": {"$ref": "#"}}}, through_a()]}), "for the member `a`"),
+            (json!({"anyOf": [{"items": {"$ref": "#"}}], "contains": {"$ref": "#"}}), "for an element"),
+            (json!({"anyOf": [{"prefixItems": [true, {"$ref": "#"}]}], "items": {"$ref": "#"}}), "for an element"),
+            (json!({"anyOf": [through_a()], "unevaluatedProperties": false}), "for the member `a`"),
+            (json!({"properties": {"a": {"allOf": [{"$ref": "#"}, {"not": {"$ref": "#"}}]}}}), "for the member `a`"),
         ] {
             let refused = check(&schema).unwrap_err();
             assert!(refused.contains(words), "{refused}");
