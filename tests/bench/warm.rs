@@ -1,6 +1,6 @@
 //! Warm instances against fresh ones: calls of the same block, alternating, through the whole runtime.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,17 @@ struct Both {
     warm: App,
 }
 
-/// The blocks of W1, the examples in other languages, and `others`, which are paths of components.
+/// The blocks of W1, an example in each other language, and `others`, which are paths of components.
 pub(crate) async fn measure(others: &[String], report: &mut Report) {
     let both = Both { fresh: start(0).await, warm: start(16).await };
     rust(&both, report).await;
-    for (language, folder) in [("JavaScript", "js"), ("Python", "python")] {
-        let found = components(folder);
-        if found.is_empty() {
-            eprintln!("  skipped: warm against fresh in {language}; build examples/blocks/{folder} for it");
-        }
-        for file in found {
+    for (language, folder, name) in [("JavaScript", "js", "lead-scoring"), ("Python", "python", "deduplicate")] {
+        let project = format!("examples/blocks/{folder}/{name}");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{project}/dist/{name}.wasm"));
+        if file.exists() {
             both.example(&file, language, report).await;
+        } else {
+            eprintln!("  skipped: warm against fresh in {language}; `blockyard block build {project}` makes its block");
         }
     }
     for file in others {
@@ -112,15 +112,4 @@ async fn start(instances: usize) -> App {
     config.runtime.cache_dir = Some(crate::process::target_directory().join("bench-compiled"));
     config.runtime.warm.instances = instances;
     App::start(config).await.unwrap()
-}
-
-/// What was built of the example blocks in one language.
-fn components(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/blocks").join(folder);
-    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let projects: Vec<PathBuf> = entries(&folder).collect();
-    let built = projects.iter().flat_map(|project| entries(&project.join("dist")).collect::<Vec<_>>());
-    let mut found: Vec<PathBuf> = built.filter(|path| path.extension().is_some_and(|end| end == "wasm")).collect();
-    found.sort();
-    found
 }

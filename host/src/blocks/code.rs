@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use tokio::time::Instant;
 
 use crate::runtime::{CallFailure, Component, RetryHint, Runtime, code};
 use crate::store::Store;
 
 /// How long a component that could not be loaded is not tried again.
-const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE_MS: u64 = 30_000;
 
 /// A component that can be had.
 pub(super) struct Code {
@@ -31,7 +30,7 @@ enum Loading {
     Running(Running),
     Failed {
         reason: Arc<str>,
-        again: Instant,
+        at_ms: i64,
     },
 }
 
@@ -79,15 +78,17 @@ impl Code {
 
     /// Begin to load it, unless somebody did or it failed a moment ago.
     fn start(&self, runtime: &Runtime) -> Result<Running, Arc<str>> {
+        let now = runtime.sources().now_ms();
         let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Loading::Running(running) = &*loading
             && let Some(Err(reason)) = running.peek()
         {
-            *loading = Loading::Failed { reason: Arc::clone(reason), again: Instant::now() + PAUSE };
+            *loading = Loading::Failed { reason: Arc::clone(reason), at_ms: now };
         }
         match &*loading {
             Loading::Running(running) => return Ok(running.clone()),
-            Loading::Failed { reason, again } if Instant::now() < *again => return Err(Arc::clone(reason)),
+            // In either direction: the clock may have been set.
+            Loading::Failed { reason, at_ms } if now.abs_diff(*at_ms) < PAUSE_MS => return Err(Arc::clone(reason)),
             Loading::Failed { .. } | Loading::Idle => {}
         }
         let (runtime, digest, store) = (runtime.clone(), self.digest.clone(), self.store.clone());
@@ -114,11 +115,13 @@ async fn load(runtime: &Runtime, digest: &str, store: Option<Store>) -> Result<C
     let turn = runtime.compile_turn().await;
     let bytes = store.component(digest).await.map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or("the database has it not")?;
-    runtime.load_in_turn(bytes, &turn).await.map_err(|error| error.to_string())
+    runtime.load_in_turn(bytes.into(), &turn).await.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
     use crate::blocks::builtin::COMPONENTS;
     use crate::capabilities::Capabilities;
@@ -126,17 +129,34 @@ mod tests {
     use crate::capabilities::vault::Vault;
     use crate::config::{DatabaseConfig, HttpConfig, RuntimeConfig, SecretsConfig};
     use crate::domain::Sources;
+    use crate::domain::sources::{Clock, Random};
 
     /// Nothing is cached, and one component is compiled at a time.
-    async fn nothing_compiled() -> (Runtime, Store) {
+    async fn nothing_compiled(sources: Sources) -> (Runtime, Store) {
         let database = DatabaseConfig { url: "sqlite::memory:".to_owned(), ..DatabaseConfig::default() };
         let store = Store::open(&database, Arc::new(|_| ())).await.unwrap();
-        let sources = Sources::system();
-        let vault = Vault::open(store.clone(), &SecretsConfig::default(), sources.clone(), std::iter::empty());
+        let secrets = SecretsConfig::default();
+        let vault = Vault::open(store.clone(), &secrets, sources.clone(), std::iter::empty()).await.unwrap();
         let http = HttpClient::new(HttpConfig::default(), Arc::new(SystemResolver)).unwrap();
         let config = RuntimeConfig { cache_dir: None, max_instances: 1, ..RuntimeConfig::default() };
-        let capabilities = Capabilities { http, vault: vault.await.unwrap() };
+        let capabilities = Capabilities { http, vault };
         (Runtime::new(config, sources, capabilities).unwrap(), store)
+    }
+
+    struct Now(AtomicI64);
+
+    impl Clock for Now {
+        fn now_ms(&self) -> i64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    struct Zero;
+
+    impl Random for Zero {
+        fn next(&self) -> u64 {
+            0
+        }
     }
 
     fn component() -> (&'static str, &'static [u8]) {
@@ -148,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_a_component_waits_no_longer_than_it_may_and_then_finds_it_there() {
-        let (runtime, store) = nothing_compiled().await;
+        let (runtime, store) = nothing_compiled(Sources::system()).await;
         let (digest, bytes) = component();
         store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
         let code = Code::stored(digest.to_owned(), store, None);
@@ -168,16 +188,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_component_that_could_not_be_loaded_is_tried_again_after_a_while() {
-        let (runtime, store) = nothing_compiled().await;
+        let now = Arc::new(Now(AtomicI64::new(1_000_000)));
+        let (runtime, store) = nothing_compiled(Sources::new(now.clone(), Arc::new(Zero))).await;
         let (digest, bytes) = component();
         let code = Code::stored(digest.to_owned(), store.clone(), None);
         let failed = |failure: CallFailure| assert!(failure.error.message.contains("has it not"), "{failure:?}");
         failed(code.get(&runtime, LONG).await.unwrap_err());
         store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
         failed(code.get(&runtime, LONG).await.unwrap_err());
-        tokio::time::pause();
-        tokio::time::advance(PAUSE).await;
-        tokio::time::resume();
+        now.0.fetch_add(30_000, Ordering::Relaxed);
         code.get(&runtime, LONG).await.unwrap();
     }
 }

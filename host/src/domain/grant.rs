@@ -90,8 +90,8 @@ fn host_problem(host: &str) -> Option<String> {
     let plain = name.trim_end_matches('.').to_ascii_lowercase();
     match url::Host::parse(&plain) {
         Ok(parsed) if parsed.to_string() != plain => Some(format!("is written `{parsed}` in URLs")),
-        Ok(url::Host::Domain(_)) if below.is_none() || plain.contains('.') => None,
-        Ok(_) if below.is_none() => None,
+        Ok(url::Host::Domain(_)) if !plain.contains('*') && (below.is_none() || plain.contains('.')) => None,
+        Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) if below.is_none() => None,
         _ => Some("is no host, and no `*.` with a domain of two parts or more".to_owned()),
     }
 }
@@ -199,12 +199,31 @@ mod tests {
 
     #[test]
     fn hosts_are_written_as_in_urls() {
-        for host in ["api.example.com", "API.example.com.", "*.example.com", "localhost", "127.0.0.1", "[::1]", "a_b.c"] {
+        for host in ["api.example.com", "API.example.com.", "*.example.com", "localhost", "127.0.0.1", "[::1]", "a_b.c"]
+        {
             assert_eq!(host_problem(host), None, "{host}");
         }
         for host in [
-            "", "*", "*.com", "*.", "*.*.example.com", "a.*.com", "*.127.0.0.1", "a:8443", "a/v1", "https://a", "u@a",
-            "a b", "::1", "a%2eb", "b\u{fc}cher.example", "127.1", "0x7f.0.0.1", "\u{ff41}.example", "a\nb", "a?b",
+            "",
+            "*",
+            "*.com",
+            "*.",
+            "*.*.example.com",
+            "a.*.com",
+            "*.127.0.0.1",
+            "a:8443",
+            "a/v1",
+            "https://a",
+            "u@a",
+            "a b",
+            "::1",
+            "a%2eb",
+            "b\u{fc}cher.example",
+            "127.1",
+            "0x7f.0.0.1",
+            "\u{ff41}.example",
+            "a\nb",
+            "a?b",
         ] {
             let problem = host_problem(host).unwrap_or_else(|| panic!("{host}"));
             assert_eq!(problem.contains("xn--bcher-kva"), host.starts_with("b\u{fc}"), "{problem}");

@@ -149,7 +149,9 @@ impl<'a> Growth<'_, 'a> {
                     Place::Other => "a member".to_owned(),
                     Place::Element(_) => "an element".to_owned(),
                 };
-                Err(format!("refers to itself more than once for {place}, which multiplies with every level of a document"))
+                Err(format!(
+                    "refers to itself more than once for {place}, which multiplies with every level of a document"
+                ))
             }
         }
     }
@@ -171,9 +173,11 @@ const OTHER_ELEMENTS: [&str; 3] = ["items", "additionalItems", "unevaluatedItems
 fn at<'a>(members: &'a Map<String, Value>, place: Place<'_>) -> Vec<&'a Value> {
     let object = |keyword: &str| members.get(keyword).and_then(Value::as_object);
     let (named, others, always): (_, &[&str], Vec<_>) = match place {
-        Place::Element(index) => {
-            (elements(members).and_then(|list| list.get(index)), &OTHER_ELEMENTS, members.get("contains").into_iter().collect())
-        }
+        Place::Element(index) => (
+            elements(members).and_then(|list| list.get(index)),
+            &OTHER_ELEMENTS,
+            members.get("contains").into_iter().collect(),
+        ),
         Place::Member(_) | Place::Other => {
             let named = match place {
                 Place::Member(name) => object("properties").and_then(|properties| properties.get(name)),

@@ -115,7 +115,11 @@ impl<'a> Found<'a> {
     fn target(&self, reference: &str) -> Result<Option<&'a Value>, String> {
         let Some(fragment) = reference.strip_prefix('#') else {
             let is_standard = reference.starts_with("https://json-schema.org/draft/");
-            return if is_standard { Ok(None) } else { Err(format!("refers to `{reference}`, which is not inside of it")) };
+            return if is_standard {
+                Ok(None)
+            } else {
+                Err(format!("refers to `{reference}`, which is not inside of it"))
+            };
         };
         let pointer = percent_encoding::percent_decode_str(fragment).decode_utf8_lossy().into_owned();
         if !pointer.is_empty() && !pointer.starts_with('/') {

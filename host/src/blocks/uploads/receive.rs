@@ -143,7 +143,7 @@ impl Inner {
         let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
         let bytes = kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?;
         let runtime = self.catalogue.runtime();
-        let component = runtime.load_in_turn(bytes, &turn).await?;
+        let component = runtime.load_in_turn(bytes.into(), &turn).await?;
         let reveals = component.reveals();
         let (block, manifest) = self.catalogue.inspect(component.clone()).await?;
         let (block_type, version) = (&block.manifest.block_type, &block.manifest.version);

@@ -182,10 +182,15 @@ impl Grant {
         for place in &self.http {
             match &place.from {
                 Some(from) if !asked.contains(from) => {
-                    return Err(Usage(format!("the block asks for no host that `{from}` names; it asks for {}", names())));
+                    return Err(Usage(format!(
+                        "the block asks for no host that `{from}` names; it asks for {}",
+                        names()
+                    )));
                 }
                 None if asked.is_empty() => {
-                    return Err(Usage("the block asks for no host that is for you to name; leave --http out".to_owned()));
+                    return Err(Usage(
+                        "the block asks for no host that is for you to name; leave --http out".to_owned(),
+                    ));
                 }
                 None if asked.len() > 1 => {
                     let message = format!("the block asks for hosts from {}: say which is which, FROM=HOST", names());
@@ -203,7 +208,8 @@ impl Grant {
         let named = |place: &&Place| place.from.as_ref().is_none_or(|name| name == from);
         let places: Vec<&HttpRule> = self.http.iter().filter(named).map(|place| &place.rule).collect();
         if places.is_empty() {
-            let message = format!("the block asks for the host that `{from}` names: say which, --all --http {from}=HOST");
+            let message =
+                format!("the block asks for the host that `{from}` names: say which, --all --http {from}=HOST");
             return Err(Usage(message));
         }
         let placed = places.iter().map(|place| HttpRule {
@@ -271,8 +277,23 @@ mod tests {
         assert_eq!(read("b\u{fc}cher.example").unwrap().0, "xn--bcher-kva.example");
         assert_eq!(read("[::1]:8080/a/../b").unwrap(), ("[::1]".to_owned(), None, Some(8080), Some("/b".to_owned())));
         for bad in [
-            "", "*", "*.", "*.com", "/v1", "//a", "a:b", "a:0", "a:99999", "ftp://a", "u@a", "a?q", "a b", "a:1:2", "a\\b",
-            "*.127.0.0.1", "a.*.com",
+            "",
+            "*",
+            "*.",
+            "*.com",
+            "/v1",
+            "//a",
+            "a:b",
+            "a:0",
+            "a:99999",
+            "ftp://a",
+            "u@a",
+            "a?q",
+            "a b",
+            "a:1:2",
+            "a\\b",
+            "*.127.0.0.1",
+            "a.*.com",
         ] {
             assert!(rule(bad).is_err(), "{bad}");
         }

@@ -15,10 +15,10 @@ const NAME_CHARS: usize = 64;
 
 /// Those in lower case.
 const RUST_KEYWORDS: [&str; 51] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum",
-    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
-    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
-    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
+    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
 #[derive(Debug, Args)]
@@ -202,7 +202,7 @@ mod tests {
             let path = folder.path().join(format!("{name}-{}", Language::as_str(lang)));
             New { name: name.to_owned(), lang, path: Some(path.clone()) }.run().map(|_| path)
         };
-        for (name, words) in [("match", "keyword"), ("serde", "every block"), ("blockyard-plugin-sdk", "every block")] {
+        for (name, words) in [("match", "keyword"), ("serde", "every block"), ("blockyard-sdk", "every block")] {
             let error = new(name, Language::Rust).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }

@@ -225,7 +225,8 @@ impl Following {
             ended.extend(webhook.job_id.clone());
         }
         let wants = |webhook: &&Subscription| {
-            stored_position(event.position) > webhook.after && webhook.events.iter().any(|filter| filter.wants(event.entry.event))
+            stored_position(event.position) > webhook.after
+                && webhook.events.iter().any(|filter| filter.wants(event.entry.event))
         };
         let mut body = None;
         for webhook in self.of_all.iter().chain(of_job).filter(wants) {
