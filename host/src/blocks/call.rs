@@ -78,12 +78,18 @@ impl Block {
         if let Err(failure) = self.check(&call) {
             return CallReport::failed(failure);
         }
-        let begun = Instant::now();
-        let component = match self.code.get(&self.runtime, call.limits.timeout).await {
-            Ok(component) => component,
-            Err(failure) => return CallReport::failed(failure),
+        let component = match self.code.ready() {
+            Some(component) => component,
+            None => {
+                let begun = Instant::now();
+                let loaded = self.code.get(&self.runtime, call.limits.timeout).await;
+                call.limits.timeout = call.limits.timeout.saturating_sub(begun.elapsed());
+                match loaded {
+                    Ok(component) => component,
+                    Err(failure) => return CallReport::failed(failure),
+                }
+            }
         };
-        call.limits.timeout = call.limits.timeout.saturating_sub(begun.elapsed());
         // Read once: what is kept of the call was allowed by the same.
         let grant = self.grants.of(&self.manifest.block_type);
         let mut access = self.access(call.access, &grant, call.config, call.context.mode, call.context.user_id);

@@ -113,11 +113,9 @@ impl Catalogue {
     /// If one does not load, which a test rules out.
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
         let catalogue = Self::empty(runtime);
-        let loads = builtin::COMPONENTS.iter().map(|(_, digest, bytes)| {
-            let load = catalogue.runtime.load_known(bytes::Bytes::from_static(bytes), digest);
-            async { catalogue.add(load.await?).await }
-        });
-        for block in futures::future::try_join_all(loads).await? {
+        let blocks = builtin::COMPONENTS.iter().map(|(_, digest, bytes)| catalogue.builtin(digest, bytes));
+        for block in futures::future::try_join_all(blocks).await? {
+            let block = catalogue.offer(block)?;
             let settings = catalogue.runtime.capabilities().vault.settings();
             let grant = || Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned());
             catalogue.grants.set_default(&block.manifest.block_type, grant);
@@ -130,11 +128,30 @@ impl Catalogue {
     /// # Errors
     /// If it is no block, or another one has its type and version.
     pub async fn register(&self, bytes: bytes::Bytes) -> Result<Arc<Block>, RegisterError> {
-        self.add(self.runtime.load(bytes).await?).await
+        self.offer(self.inspect(self.runtime.load(bytes).await?).await?.0)
     }
 
-    async fn add(&self, component: Component) -> Result<Arc<Block>, RegisterError> {
-        let block = Arc::new(self.inspect(component).await?.0);
+    /// One that ships inside the binary. What it said of itself at an earlier start is kept with its compiled code, which
+    /// is then loaded when it is first called.
+    async fn builtin(&self, digest: &str, bytes: &'static [u8]) -> Result<Block, RegisterError> {
+        if let Some(manifest) = self.runtime.kept_manifest(digest).await {
+            let code = Code::embedded(digest.to_owned(), bytes);
+            match register::block(&self.runtime, &self.grants, code, false, &manifest) {
+                Ok(block) => return Ok(block),
+                Err(error) => tracing::warn!(digest, %error, "a kept manifest is of no use; the block is asked again"),
+            }
+        }
+        let component = self.runtime.load_known(bytes::Bytes::from_static(bytes), digest).await?;
+        let reveals = component.reveals();
+        let (block, manifest) = self.inspect(component).await?;
+        if !reveals {
+            self.runtime.keep_manifest(digest, &manifest).await;
+        }
+        Ok(block)
+    }
+
+    fn offer(&self, block: Block) -> Result<Arc<Block>, RegisterError> {
+        let block = Arc::new(block);
         let (block_type, version) = (block.manifest.block_type.clone(), block.manifest.version.clone());
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         let versions = types.entry(block_type.clone()).or_default();
@@ -152,7 +169,7 @@ impl Catalogue {
     pub(super) async fn inspect(&self, component: Component) -> Result<(Block, String), RegisterError> {
         let manifest = self.runtime.manifest(&component).await.map_err(RegisterError::ManifestCall)?;
         let reveals = component.reveals();
-        let block = register::block(&self.runtime, &self.grants, Code::ready(component), reveals, &manifest)?;
+        let block = register::block(&self.runtime, &self.grants, Code::loaded(component), reveals, &manifest)?;
         Ok((block, manifest))
     }
 

@@ -16,12 +16,23 @@ const PAUSE_MS: u64 = 30_000;
 pub(super) struct Code {
     digest: String,
     ready: OnceLock<Component>,
-    store: Option<Store>,
+    source: Source,
     loading: Mutex<Loading>,
 }
 
 /// Waited for by every call that wants it, and gone on with if all of them give up.
 type Running = Shared<BoxFuture<'static, Result<Component, Arc<str>>>>;
+
+/// Where the bytes of a component are.
+#[derive(Clone)]
+enum Source {
+    /// Nowhere: it is loaded.
+    Gone,
+    /// In the database.
+    Store(Store),
+    /// In the binary.
+    Binary(&'static [u8]),
+}
 
 #[derive(Default)]
 enum Loading {
@@ -36,23 +47,33 @@ enum Loading {
 
 impl Code {
     /// One that is loaded.
-    pub(super) fn ready(component: Component) -> Self {
-        Self::new(component.digest().to_owned(), None, Some(component))
+    pub(super) fn loaded(component: Component) -> Self {
+        Self::new(component.digest().to_owned(), Source::Gone, Some(component))
     }
 
     /// One that the store keeps, loaded already if there is `component`.
     pub(super) fn stored(digest: String, store: Store, component: Option<Component>) -> Self {
-        Self::new(digest, Some(store), component)
+        Self::new(digest, Source::Store(store), component)
     }
 
-    fn new(digest: String, store: Option<Store>, component: Option<Component>) -> Self {
+    /// One that ships inside the binary.
+    pub(super) fn embedded(digest: String, bytes: &'static [u8]) -> Self {
+        Self::new(digest, Source::Binary(bytes), None)
+    }
+
+    fn new(digest: String, source: Source, component: Option<Component>) -> Self {
         let ready = component.map(OnceLock::from).unwrap_or_default();
-        Self { digest, ready, store, loading: Mutex::default() }
+        Self { digest, ready, source, loading: Mutex::default() }
     }
 
     /// SHA-256 of the component.
     pub(super) fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The component, if it is loaded.
+    pub(super) fn ready(&self) -> Option<&Component> {
+        self.ready.get()
     }
 
     /// The component, loaded once whoever asks: from the cache of compiled code in some milliseconds, else compiled. Who
@@ -61,7 +82,7 @@ impl Code {
     /// # Errors
     /// If it is not to be had now.
     pub(super) async fn get(&self, runtime: &Runtime, patience: Duration) -> Result<&Component, CallFailure> {
-        if let Some(component) = self.ready.get() {
+        if let Some(component) = self.ready() {
             return Ok(component);
         }
         let loaded = async { self.start(runtime)?.await };
@@ -91,9 +112,9 @@ impl Code {
             Loading::Failed { reason, at_ms } if now.abs_diff(*at_ms) < PAUSE_MS => return Err(Arc::clone(reason)),
             Loading::Failed { .. } | Loading::Idle => {}
         }
-        let (runtime, digest, store) = (runtime.clone(), self.digest.clone(), self.store.clone());
+        let (runtime, digest, source) = (runtime.clone(), self.digest.clone(), self.source.clone());
         let task = tokio::spawn(async move {
-            let loaded = load(&runtime, &digest, store).await;
+            let loaded = load(&runtime, &digest, source).await;
             loaded.map_err(|reason| {
                 tracing::error!(%digest, reason, "a block cannot be loaded");
                 Arc::from(reason)
@@ -106,11 +127,18 @@ impl Code {
     }
 }
 
-async fn load(runtime: &Runtime, digest: &str, store: Option<Store>) -> Result<Component, String> {
+async fn load(runtime: &Runtime, digest: &str, source: Source) -> Result<Component, String> {
     if let Some(component) = runtime.load_cached(digest).await.map_err(|error| error.to_string())? {
         return Ok(component);
     }
-    let store = store.ok_or("it is not kept")?;
+    let store = match source {
+        Source::Store(store) => store,
+        Source::Binary(bytes) => {
+            let loaded = runtime.load_known(bytes::Bytes::from_static(bytes), digest).await;
+            return loaded.map_err(|error| error.to_string());
+        }
+        Source::Gone => return Err("it is not kept".to_owned()),
+    };
     // While it waits its bytes are in the database alone.
     let turn = runtime.compile_turn().await;
     let bytes = store.component(digest).await.map_err(|error| error.to_string())?;

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+/// Extension of the files with manifests.
+const MANIFEST: &str = "json";
+
 /// Where compiled components of one engine configuration are kept.
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -76,6 +79,20 @@ impl Cache {
         let Some(path) = self.path(digest) else { return };
         if let Err(error) = write_whole(&path, code) {
             tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
+        }
+    }
+
+    /// The manifest kept for the component with this digest, if its code is here too.
+    pub(super) fn manifest(&self, digest: &str) -> Option<String> {
+        let path = self.path(digest).filter(|path| path.exists())?;
+        fs::read_to_string(path.with_extension(MANIFEST)).ok()
+    }
+
+    /// Keep what a component says of itself beside its code.
+    pub(super) fn store_manifest(&self, digest: &str, manifest: &str) {
+        let Some(path) = self.path(digest).map(|path| path.with_extension(MANIFEST)) else { return };
+        if let Err(error) = write_whole(&path, manifest.as_bytes()) {
+            tracing::warn!(path = %path.display(), %error, "a manifest could not be kept");
         }
     }
 

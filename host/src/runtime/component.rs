@@ -168,6 +168,21 @@ impl Runtime {
         .await
     }
 
+    /// What a component that was compiled before said of itself, if that was kept.
+    pub async fn kept_manifest(&self, digest: &str) -> Option<String> {
+        let (runtime, digest) = (self.clone(), digest.to_owned());
+        let read = tokio::task::spawn_blocking(move || runtime.shared.cache.manifest(&digest));
+        read.await.ok().flatten()
+    }
+
+    /// Keep what a component says of itself for the next start.
+    pub async fn keep_manifest(&self, digest: &str, manifest: &str) {
+        let (runtime, digest, manifest) = (self.clone(), digest.to_owned(), manifest.to_owned());
+        let written = tokio::task::spawn_blocking(move || runtime.shared.cache.store_manifest(&digest, &manifest));
+        // Without it the next start asks again.
+        drop(written.await);
+    }
+
     fn load_blocking(&self, bytes: &[u8], digest: String) -> Result<Component, ComponentError> {
         let shared = &self.shared;
         if let Some(compiled) = shared.cache.load(&shared.engine, &digest) {
