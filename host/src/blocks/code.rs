@@ -152,24 +152,9 @@ mod tests {
 
     use super::*;
     use crate::blocks::builtin::COMPONENTS;
-    use crate::capabilities::Capabilities;
-    use crate::capabilities::http::{HttpClient, SystemResolver};
-    use crate::capabilities::vault::Vault;
-    use crate::config::{DatabaseConfig, HttpConfig, RuntimeConfig, SecretsConfig};
+    use crate::blocks::testing::runtime;
     use crate::domain::Sources;
     use crate::domain::sources::{Clock, Random};
-
-    /// Nothing is cached, and one component is compiled at a time.
-    async fn nothing_compiled(sources: Sources) -> (Runtime, Store) {
-        let database = DatabaseConfig { url: "sqlite::memory:".to_owned(), ..DatabaseConfig::default() };
-        let store = Store::open(&database, Arc::new(|_| ())).await.unwrap();
-        let secrets = SecretsConfig::default();
-        let vault = Vault::open(store.clone(), &secrets, sources.clone(), std::iter::empty()).await.unwrap();
-        let http = HttpClient::new(HttpConfig::default(), Arc::new(SystemResolver)).unwrap();
-        let config = RuntimeConfig { cache_dir: None, max_instances: 1, ..RuntimeConfig::default() };
-        let capabilities = Capabilities { http, vault };
-        (Runtime::new(config, sources, capabilities).unwrap(), store)
-    }
 
     struct Now(AtomicI64);
 
@@ -196,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_a_component_waits_no_longer_than_it_may_and_then_finds_it_there() {
-        let (runtime, store) = nothing_compiled(Sources::system()).await;
+        let (runtime, store) = runtime(None, Sources::system()).await;
         let (digest, bytes) = component();
         store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
         let code = Code::stored(digest.to_owned(), store, None);
@@ -217,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn a_component_that_could_not_be_loaded_is_tried_again_after_a_while() {
         let now = Arc::new(Now(AtomicI64::new(1_000_000)));
-        let (runtime, store) = nothing_compiled(Sources::new(now.clone(), Arc::new(Zero))).await;
+        let (runtime, store) = runtime(None, Sources::new(now.clone(), Arc::new(Zero))).await;
         let (digest, bytes) = component();
         let code = Code::stored(digest.to_owned(), store.clone(), None);
         let failed = |failure: CallFailure| assert!(failure.error.message.contains("has it not"), "{failure:?}");

@@ -8,6 +8,8 @@ mod code;
 mod register;
 mod schema;
 mod schema_cost;
+#[cfg(test)]
+mod testing;
 pub mod uploads;
 
 use std::sync::Arc;
