@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use semver::Version;
 use tokio::sync::Mutex;
 
@@ -117,7 +118,10 @@ impl Catalogue {
     pub async fn with_builtins(runtime: Runtime) -> Result<Self, RegisterError> {
         let catalogue = Self::empty(runtime);
         let blocks = builtin::COMPONENTS.iter().map(|(_, digest, bytes)| catalogue.builtin(digest, bytes));
-        for block in futures::future::try_join_all(blocks).await? {
+        // Compiling one of them, at the first start, takes a core and a good deal of memory.
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let blocks: Vec<Block> = futures::stream::iter(blocks).buffered(at_once).try_collect().await?;
+        for block in blocks {
             let block = catalogue.offer(block)?;
             let settings = catalogue.runtime.capabilities().vault.settings();
             let grant = || Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned());

@@ -127,26 +127,49 @@ impl Runtime {
     /// # Errors
     /// If the bytes are no component, or one that does not fit this host.
     pub async fn load_in_turn(&self, bytes: Bytes, _turn: &CompileTurn<'_>) -> Result<Component, ComponentError> {
-        let (runtime, known) = (self.clone(), bytes.clone());
-        let Some(program) = self.config().compiler.clone() else {
-            return off_thread(move || runtime.load_blocking(&bytes, digest(&bytes))).await;
-        };
-        let waiting = match off_thread(move || runtime.prepare(&known)).await? {
-            Prepared::Ready(component) => return Ok(*component),
-            Prepared::ToCompile(waiting) => waiting,
-        };
-        let code = compile::apart(&program, self.config(), bytes).await?;
-        let runtime = self.clone();
-        off_thread(move || runtime.adopt(&waiting, &code)).await
+        let known = bytes.clone();
+        let digest = off_thread(move || Ok(digest(&known))).await?;
+        match self.config().compiler.clone() {
+            Some(program) => self.load_apart(&program, bytes, digest).await,
+            None => self.load_here(bytes, digest).await,
+        }
     }
 
     /// The same for bytes whose digest is known and that are trusted: they are not read if they were compiled before, and
-    /// compiled in this process.
+    /// compiled in this process if that cannot be done in another one.
     ///
     /// # Errors
     /// As [`Runtime::load`].
     pub async fn load_known(&self, bytes: Bytes, digest: &str) -> Result<Component, ComponentError> {
-        let (runtime, digest) = (self.clone(), digest.to_owned());
+        if let Some(program) = self.config().compiler.clone() {
+            match self.load_apart(&program, bytes.clone(), digest.to_owned()).await {
+                Err(error @ (ComponentError::Compiler(_) | ComponentError::TooCostly(_))) => {
+                    tracing::warn!(digest, %error, "a block of the server's own is compiled in the server");
+                }
+                ended => return ended,
+            }
+        }
+        self.load_here(bytes, digest.to_owned()).await
+    }
+
+    async fn load_apart(
+        &self,
+        program: &std::path::Path,
+        bytes: Bytes,
+        digest: String,
+    ) -> Result<Component, ComponentError> {
+        let (runtime, known) = (self.clone(), bytes.clone());
+        let waiting = match off_thread(move || runtime.prepare(&known, digest)).await? {
+            Prepared::Ready(component) => return Ok(*component),
+            Prepared::ToCompile(waiting) => waiting,
+        };
+        let code = compile::apart(program, self.config(), bytes).await?;
+        let runtime = self.clone();
+        off_thread(move || runtime.adopt(&waiting, &code)).await
+    }
+
+    async fn load_here(&self, bytes: Bytes, digest: String) -> Result<Component, ComponentError> {
+        let runtime = self.clone();
         off_thread(move || runtime.load_blocking(&bytes, digest)).await
     }
 
@@ -210,8 +233,8 @@ impl Runtime {
     }
 
     /// Everything that comes before compiling.
-    fn prepare(&self, bytes: &[u8]) -> Result<Prepared, ComponentError> {
-        let (shared, digest) = (&self.shared, digest(bytes));
+    fn prepare(&self, bytes: &[u8], digest: String) -> Result<Prepared, ComponentError> {
+        let shared = &self.shared;
         let cached = |digest: &str| shared.cache.load(&shared.engine, digest);
         if let Some(compiled) = cached(&digest) {
             return Ok(Prepared::Ready(Box::new(self.link(&compiled, digest)?)));
@@ -220,7 +243,10 @@ impl Runtime {
         let alone = shared.cache.compiling(&digest);
         Ok(match cached(&digest) {
             Some(compiled) => Prepared::Ready(Box::new(self.link(&compiled, digest)?)),
-            None => Prepared::ToCompile(Waiting { digest, _alone: alone }),
+            None => {
+                tracing::info!(digest, "compiling a block; the next start finds it compiled");
+                Prepared::ToCompile(Waiting { digest, _alone: alone })
+            }
         })
     }
 
