@@ -75,7 +75,7 @@ pub struct Call<'a> {
 impl Block {
     /// Check and call. Dropping the future stops the guest.
     pub async fn call(&self, mut call: Call<'_>, progress: Progress) -> CallReport {
-        if let Err(failure) = self.check(&call) {
+        if let Err(failure) = self.check(&call).await {
             return CallReport::failed(failure);
         }
         let component = match self.code.ready() {
@@ -135,18 +135,14 @@ impl Block {
         (self.manifest.stateless && grant.stateless).then_some(Reuse { user, grant })
     }
 
-    fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {
-        if !call.config_checked && !self.config_schema.is_trivial() {
-            let config = serde_json::from_str(call.config);
-            let config = config.map_err(|error| CallFailure::permanent(code::INVALID_CONFIG, error.to_string()))?;
-            refuse(code::INVALID_CONFIG, "config", &self.config_schema.check(&config, "", code::INVALID_CONFIG))?;
+    async fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {
+        let (runtime, limit) = (&self.runtime, call.limits.timeout);
+        if !(call.config_checked && self.config_schema.is_checked_early()) {
+            let found = self.config_schema.check(runtime, call.config, "", code::INVALID_CONFIG, limit).await?;
+            refuse(code::INVALID_CONFIG, "config", &found)?;
         }
-        if !self.input_schema.is_trivial() {
-            let input = call.input.to_value();
-            let input = input.map_err(|error| CallFailure::permanent(code::INVALID_INPUT, error.to_string()))?;
-            refuse(code::INVALID_INPUT, "input", &self.input_schema.check(&input, "", code::INVALID_INPUT))?;
-        }
-        Ok(())
+        let found = self.input_schema.check(runtime, call.input.as_str(), "", code::INVALID_INPUT, limit).await?;
+        refuse(code::INVALID_INPUT, "input", &found)
     }
 }
 

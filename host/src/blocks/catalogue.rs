@@ -177,6 +177,7 @@ impl Catalogue {
         let manifest = self.runtime.manifest(&component).await.map_err(RegisterError::ManifestCall)?;
         let reveals = component.reveals();
         let block = register::block(&self.runtime, &self.grants, Code::loaded(component), reveals, &manifest)?;
+        register::verify(&self.runtime, &block).await?;
         Ok((block, manifest))
     }
 

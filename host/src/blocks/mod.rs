@@ -25,7 +25,7 @@ pub use access::{CallAccess, shared};
 pub use call::{Call, CallContext};
 pub use catalogue::{Catalogue, ResolveError, Versions};
 pub use register::RegisterError;
-pub use schema::{PathSegment, is_expression_field};
+pub use schema::{CHECK_COMMAND, PathSegment, check_alone, is_expression_field};
 
 use access::{Grants, Settings};
 use code::Code;

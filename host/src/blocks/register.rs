@@ -1,5 +1,7 @@
 //! From a component to a block: what it says of itself is asked, checked, and made ready for calls.
 
+use std::time::Duration;
+
 use jsonschema::Validator;
 use semver::Version;
 use serde_json::Value;
@@ -8,12 +10,13 @@ use super::Block;
 use super::access::{self, Grants, Settings};
 use super::code::Code;
 use super::schema::Schema;
-use super::schema_cost;
 use crate::domain::{BlockType, Manifest, Problem};
 use crate::runtime::{CallFailure, ComponentError, Runtime};
 
 /// Most findings about one manifest that are told.
 const MOST_PROBLEMS: usize = 20;
+/// Wall time for a look at one schema by a process of its own, which has its CPU time limited.
+const VERIFY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Why a component is no block.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +56,6 @@ pub(super) fn block(
         RegisterError::Manifest(vec![Problem::new(pointer, "invalid-manifest", message)])
     };
     let schema = |which: &str, schema: &Value| {
-        schema_cost::check(schema).map_err(|error| invalid(&format!("/{which}"), error))?;
         let not = |error| invalid(&format!("/{which}"), format!("is no JSON Schema: {error}"));
         Schema::compile(schema).map_err(not)
     };
@@ -68,6 +70,17 @@ pub(super) fn block(
         recorded: access::recorded(&manifest).map_err(|error| invalid("/examples", error))?,
         manifest,
     })
+}
+
+/// What takes a process of its own to find out.
+pub(super) async fn verify(runtime: &Runtime, block: &Block) -> Result<(), RegisterError> {
+    for (which, schema) in [("configSchema", &block.config_schema), ("inputSchema", &block.input_schema)] {
+        schema.verify(runtime, VERIFY_TIMEOUT).await.map_err(|error| {
+            let message = format!("is no JSON Schema: {error}");
+            RegisterError::Manifest(vec![Problem::new(format!("/{which}"), "invalid-manifest", message)])
+        })?;
+    }
+    Ok(())
 }
 
 /// What a manifest says, if it is one.

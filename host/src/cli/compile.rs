@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::runtime::{COMPILE_REFUSED, CompileLimits, compile};
+use crate::runtime::{COMPILE_REFUSED, ProcessLimits, compile};
 
 /// Compile the component on standard input to standard output
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ impl Compile {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let mut component = Vec::new();
         std::io::stdin().lock().read_to_end(&mut component)?;
-        let limits = CompileLimits { cpu: Duration::from_secs(self.cpu_seconds), data_bytes: self.data_bytes };
+        let limits = ProcessLimits { cpu: Duration::from_secs(self.cpu_seconds), data_bytes: self.data_bytes };
         match compile(&component, self.memory_bytes, limits) {
             Ok(code) => {
                 let mut output = std::io::stdout().lock();

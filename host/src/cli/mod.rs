@@ -1,6 +1,7 @@
 //! The command line.
 
 mod block;
+mod check;
 mod compile;
 mod files;
 mod http;
@@ -46,6 +47,8 @@ enum Command {
     Block(Box<block::Block>),
     #[command(name = crate::runtime::COMPILE_COMMAND, hide = true)]
     Compile(compile::Compile),
+    #[command(name = crate::blocks::CHECK_COMMAND, hide = true)]
+    Check(check::Check),
 }
 
 /// The caller asked for something that cannot be done. Ends the process with [`USAGE`].
@@ -87,6 +90,7 @@ pub async fn main(cli: Cli) -> ExitCode {
             block.run().await
         }
         Command::Compile(compile) => compile.run(),
+        Command::Check(check) => check.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

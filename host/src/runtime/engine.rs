@@ -42,6 +42,8 @@ pub(super) struct Shared {
     capabilities: Capabilities,
     /// One permit a component that is compiled.
     compiling: Semaphore,
+    /// One permit a process beside the compilers.
+    pub(super) checking: Semaphore,
     /// One permit an instance at work.
     pub(super) instances: Semaphore,
     /// The slots that instances are in, with those that wait for their next call.
@@ -63,6 +65,7 @@ impl Runtime {
         spawn_ticker(Arc::downgrade(&ticker))?;
         let slots = config.max_instances as usize;
         let compiling = Semaphore::new(config.compile_concurrency.max(1));
+        let checking = Semaphore::new(thread::available_parallelism().map_or(1, NonZeroUsize::get));
         let (instances, pool) = (Semaphore::new(slots), Mutex::new(Pool::new(config.warm.clone(), slots)));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -73,6 +76,7 @@ impl Runtime {
                 sources,
                 capabilities,
                 compiling,
+                checking,
                 instances,
                 pool,
                 ticker,

@@ -4,6 +4,7 @@
 //! wasmtime is used here and in [`crate::capabilities`], nowhere else.
 
 mod cache;
+mod child;
 mod compile;
 mod component;
 mod engine;
@@ -15,7 +16,8 @@ mod limits;
 mod output;
 mod pool;
 
-pub use compile::{COMMAND as COMPILE_COMMAND, CompileLimits, REFUSED as COMPILE_REFUSED, compile};
+pub use child::ProcessLimits;
+pub use compile::{COMMAND as COMPILE_COMMAND, REFUSED as COMPILE_REFUSED, compile};
 pub use component::{COMPILE_FAILED, Component, ComponentError, digest};
 pub use engine::{CompileTurn, Runtime};
 pub use failure::{CallFailure, HOST_CODES, RetryHint, code};

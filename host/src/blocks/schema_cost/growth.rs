@@ -1,30 +1,27 @@
-//! How many schemas come to apply to one value deep inside of a document, where schemas refer to each other.
+//! How much work comes together at one value of a document, where schemas refer to each other.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::NodeIndex;
 use serde_json::{Map, Value};
 
-use super::{Found, MOST_APPLIED};
+use super::Reading;
 
-/// What is inside of itself and brings others along applies to as many levels of a document; JSON is read to 128.
+/// What is inside of itself applies to as many levels of a document; JSON is read to 128.
 const LEVELS: u64 = 128;
+/// Schemas at work inside of each other: each takes some of a thread's stack.
+const MOST_NESTED: u64 = 2_000;
 /// Steps that finding it out may take.
-const MOST_STEPS: u64 = 2_000_000;
+const MOST_STEPS: u64 = 1_000_000;
 
-/// Refuse a schema of which ever more apply the deeper a document is.
-///
-/// # Errors
-/// What multiplies.
-pub(super) fn check(found: &Found<'_>) -> Result<(), String> {
-    let mut growth = Growth { found, steps: 0, graph: DiGraph::new(), known: HashMap::new(), most: HashMap::new() };
-    growth.draw()?;
+/// At most so much work for any value; `None` if it grows with a document's depth, or is not to be found out.
+pub(super) fn most_work(reading: &Reading<'_>) -> Option<u64> {
+    let mut growth = Growth { reading, steps: 0, work: HashMap::new(), nested: HashMap::new() };
     // What is referred to comes before who refers.
-    for group in tarjan_scc(&growth.graph) {
-        growth.measure(&group)?;
-    }
-    Ok(())
+    let groups = tarjan_scc(&reading.graph);
+    groups.iter().try_for_each(|group| growth.measure(group))?;
+    growth.work.values().max().copied()
 }
 
 /// A place inside of a value.
@@ -34,127 +31,114 @@ enum Place<'a> {
     Member(&'a str),
     /// A member whose name no schema mentions.
     Other,
+    /// The name of any member.
+    Name,
     /// The element at this index.
     Element(usize),
 }
 
-struct Growth<'f, 'a> {
-    found: &'f Found<'a>,
+struct Growth<'r, 'a> {
+    reading: &'r Reading<'a>,
     steps: u64,
-    /// The schemas in use, with edges to those that they apply to the same value or to what is inside of it.
-    graph: DiGraph<&'a Map<String, Value>, ()>,
-    known: HashMap<*const Map<String, Value>, NodeIndex>,
-    /// Most schemas that come with one at any single value.
-    most: HashMap<NodeIndex, u64>,
+    /// Most work that comes with a schema at any single value.
+    work: HashMap<NodeIndex, u64>,
+    /// How many schemas come to be at work inside of each other.
+    nested: HashMap<NodeIndex, u64>,
 }
 
 impl<'a> Growth<'_, 'a> {
-    fn draw(&mut self) -> Result<(), String> {
-        let Value::Object(root) = self.found.root else { return Ok(()) };
-        let mut open = vec![self.node(root).0];
-        while let Some(from) = open.pop() {
-            let members = self.graph[from];
-            let mut next = self.found.in_place(members)?;
-            next.extend(everything_inside(members));
-            for target in next.into_iter().filter_map(Value::as_object) {
-                self.step(1)?;
-                let (to, is_new) = self.node(target);
-                self.graph.update_edge(from, to, ());
-                open.extend(is_new.then_some(to));
-            }
-        }
-        Ok(())
+    fn members(&self, node: NodeIndex) -> &'a Map<String, Value> {
+        self.reading.graph[node].members
     }
 
-    fn node(&mut self, members: &'a Map<String, Value>) -> (NodeIndex, bool) {
-        let address = std::ptr::from_ref(members);
-        if let Some(known) = self.known.get(&address) {
-            return (*known, false);
-        }
-        let node = self.graph.add_node(members);
-        self.known.insert(address, node);
-        (node, true)
-    }
-
-    fn step(&mut self, count: usize) -> Result<(), String> {
+    fn step(&mut self, count: usize) -> Option<()> {
         self.steps = self.steps.saturating_add(count as u64);
-        if self.steps > MOST_STEPS { Err("refers to itself in too many ways".to_owned()) } else { Ok(()) }
+        (self.steps <= MOST_STEPS).then_some(())
     }
 
     /// Schemas that can be inside of each other, or a single one.
-    fn measure(&mut self, group: &[NodeIndex]) -> Result<(), String> {
-        let is_cycle = group.len() > 1 || group.iter().any(|node| self.graph.contains_edge(*node, *node));
+    fn measure(&mut self, group: &[NodeIndex]) -> Option<()> {
+        let graph = &self.reading.graph;
+        let is_cycle = group.len() > 1 || group.iter().any(|node| graph.contains_edge(*node, *node));
         let cycle: HashSet<NodeIndex> = group.iter().copied().filter(|_| is_cycle).collect();
+        let below = group.iter().flat_map(|node| graph.neighbors(*node)).filter(|node| !cycle.contains(node));
+        let below = below.filter_map(|node| self.nested.get(&node)).max().copied().unwrap_or(0);
+        // Along a cycle each of its schemas may be at work once a level.
+        let nested = if is_cycle { LEVELS.saturating_mul(group.len() as u64) } else { 1 }.saturating_add(below);
+        if nested > MOST_NESTED {
+            return None;
+        }
         let mut most = 1;
         for node in group {
-            let applied = self.applied(self.graph[*node])?;
-            most = most.max(applied.values().sum());
-            let names = applied.keys().flat_map(|node| names(self.graph[*node]));
-            let places: BTreeSet<Place<'_>> = names.chain([Place::Other, Place::Element(usize::MAX)]).collect();
+            let applied = self.applied(*node)?;
+            let own = applied.iter().map(|(node, count)| count.saturating_mul(weight(self.members(*node))));
+            most = most.max(own.fold(0, u64::saturating_add));
+            let names = applied.keys().flat_map(|node| names(self.members(*node)));
+            let places: BTreeSet<Place<'_>> =
+                names.chain([Place::Other, Place::Name, Place::Element(usize::MAX)]).collect();
             for place in places {
                 most = most.max(self.inside(place, &applied, &cycle)?);
             }
         }
-        if most > MOST_APPLIED {
-            return Err(format!("applies more than {MOST_APPLIED} schemas to one value"));
-        }
-        self.most.extend(group.iter().map(|node| (*node, most)));
-        Ok(())
+        self.work.extend(group.iter().map(|node| (*node, most)));
+        self.nested.extend(group.iter().map(|node| (*node, nested)));
+        Some(())
     }
 
-    /// The schemas that apply where one with these members does, it among them, and how often each.
-    fn applied(&mut self, members: &'a Map<String, Value>) -> Result<HashMap<NodeIndex, u64>, String> {
+    /// The schemas that apply where one does, it among them, and how often each.
+    fn applied(&mut self, node: NodeIndex) -> Option<HashMap<NodeIndex, u64>> {
         let mut applied = HashMap::new();
-        let mut open = vec![(members, 1_u64)];
-        while let Some((members, count)) = open.pop() {
-            self.step(1)?;
-            let times = applied.entry(self.node(members).0).or_insert(0_u64);
-            *times = times.saturating_add(count);
-            let next = self.found.in_place(members)?;
-            // What members and elements those have seen to is found out by looking another time.
-            let is_twice = members.contains_key("unevaluatedProperties") || members.contains_key("unevaluatedItems");
-            let count = if is_twice { count.saturating_mul(2) } else { count };
-            open.extend(next.into_iter().filter_map(Value::as_object).map(|members| (members, count)));
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            let in_place = &self.reading.graph[node].in_place;
+            self.step(1 + in_place.len())?;
+            *applied.entry(node).or_insert(0_u64) += 1;
+            open.extend(in_place);
         }
-        Ok(applied)
+        Some(applied)
     }
 
-    /// How many come to apply to what is at `place` or inside of that.
+    /// How much work comes together at what is at `place`, or inside of that.
     fn inside(
         &mut self,
         place: Place<'_>,
         applied: &HashMap<NodeIndex, u64>,
         cycle: &HashSet<NodeIndex>,
-    ) -> Result<u64, String> {
+    ) -> Option<u64> {
         let (mut again, mut others) = (0_u64, 0_u64);
         for (node, count) in applied {
-            let targets = at(self.graph[*node], place);
+            let targets = at(self.members(*node), place);
             self.step(1 + targets.len())?;
             for target in targets.into_iter().filter_map(Value::as_object) {
-                let (target, _) = self.node(target);
+                let target = *self.reading.known.get(&std::ptr::from_ref(target))?;
                 if cycle.contains(&target) {
                     again = again.saturating_add(*count);
                 } else {
-                    let most = self.most.get(&target).copied().unwrap_or(1);
-                    others = others.saturating_add(count.saturating_mul(most));
+                    others = others.saturating_add(count.saturating_mul(self.work.get(&target).copied()?));
                 }
             }
         }
         match again {
-            0 => Ok(others),
-            1 => Ok(others.saturating_mul(LEVELS).saturating_add(1)),
-            _ => {
-                let place = match place {
-                    Place::Member(name) => format!("the member `{}`", name.chars().take(100).collect::<String>()),
-                    Place::Other => "a member".to_owned(),
-                    Place::Element(_) => "an element".to_owned(),
-                };
-                Err(format!(
-                    "refers to itself more than once for {place}, which multiplies with every level of a document"
-                ))
-            }
+            0 => Some(others),
+            1 => Some(others.saturating_mul(LEVELS)),
+            // It multiplies with every level.
+            _ => None,
         }
     }
+}
+
+/// What a schema itself looks at: its keywords, and what those list.
+fn weight(members: &Map<String, Value>) -> u64 {
+    let listed = |value: &Value| match value {
+        Value::Array(list) => list.len(),
+        Value::Object(members) => {
+            members.values().map(|member| 1 + member.as_array().map_or(0, Vec::len)).sum::<usize>()
+        }
+        _ => 0,
+    };
+    let lists = ["required", "enum", "const", "properties", "patternProperties", "dependentRequired", "dependencies"];
+    let listed: usize = lists.iter().filter_map(|keyword| members.get(*keyword)).map(listed).sum();
+    1 + listed as u64
 }
 
 /// The members and elements that a schema names.
@@ -178,6 +162,7 @@ fn at<'a>(members: &'a Map<String, Value>, place: Place<'_>) -> Vec<&'a Value> {
             &OTHER_ELEMENTS,
             members.get("contains").into_iter().collect(),
         ),
+        Place::Name => return members.get("propertyNames").into_iter().collect(),
         Place::Member(_) | Place::Other => {
             let named = match place {
                 Place::Member(name) => object("properties").and_then(|properties| properties.get(name)),
@@ -201,7 +186,7 @@ fn elements(members: &Map<String, Value>) -> Option<&Vec<Value>> {
 }
 
 /// The schemas that one with these members applies to anything inside of a value.
-fn everything_inside(members: &Map<String, Value>) -> Vec<&Value> {
+pub(super) fn everything_inside(members: &Map<String, Value>) -> Vec<&Value> {
     let single = OTHER_MEMBERS.iter().chain(&OTHER_ELEMENTS).chain(&["contains", "propertyNames"]);
     let mut found: Vec<&Value> = single.filter_map(|keyword| members.get(*keyword)).collect();
     found.extend(elements(members).into_iter().flatten());

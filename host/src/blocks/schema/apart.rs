@@ -1,0 +1,134 @@
+//! Checking documents by schemas that may take anything, in a process that is started for it.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Compiled, Finding, PATTERN_BYTES};
+use crate::runtime::{CallFailure, ProcessLimits, Runtime, code};
+
+/// What the command line calls it.
+pub const COMMAND: &str = "check-document";
+/// Memory that one check may take.
+const DATA_BYTES: u64 = 2 << 30;
+/// Of the thread that checks: schemas inside of each other, on every level of a document.
+const STACK_BYTES: usize = 512 << 20;
+/// Longest answer.
+const ANSWER_BYTES: u64 = 1 << 20;
+/// What cannot be said any more.
+const NOWHERE: &str = "does not fit the block's schema; where cannot be found out within the limits";
+
+/// A line of the answer, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+enum Line {
+    /// The schema is none.
+    NoSchema(String),
+    /// The document is no JSON.
+    NoDocument(String),
+    Fits,
+    /// What is wrong comes next, if it can be found out.
+    Unfit,
+    Findings(Vec<Finding>),
+}
+
+/// What is wrong with the document.
+pub(super) async fn check(
+    runtime: &Runtime,
+    schema: &str,
+    document: &str,
+    wrong: &'static str,
+    limit: Duration,
+) -> Result<Vec<Finding>, CallFailure> {
+    let failed =
+        |why: String| CallFailure::permanent(wrong, format!("it cannot be checked by the block's schema: {why}"));
+    match ask(runtime, schema, document, limit).await.map_err(failed)? {
+        (Some(Line::Fits), _) => Ok(Vec::new()),
+        (Some(Line::Unfit), Some(Line::Findings(found))) => Ok(found),
+        (Some(Line::Unfit), _) => Ok(vec![(String::new(), NOWHERE.to_owned())]),
+        (Some(Line::NoDocument(why) | Line::NoSchema(why)), _) => Err(CallFailure::permanent(wrong, why)),
+        (found, _) => Err(CallFailure::permanent(code::TRAP, format!("the check answered {found:?}"))),
+    }
+}
+
+/// Whether the schema is one.
+pub(super) async fn verify(runtime: &Runtime, schema: &str, limit: Duration) -> Result<(), String> {
+    match ask(runtime, schema, "null", limit).await {
+        Ok((Some(Line::NoSchema(why)), _)) => Err(why),
+        Ok((Some(Line::Fits | Line::Unfit), _)) => Ok(()),
+        Ok((found, _)) => Err(format!("the check answered {found:?}")),
+        Err(why) => Err(format!("it cannot be compiled: {why}")),
+    }
+}
+
+/// The first two lines of the answer.
+async fn ask(
+    runtime: &Runtime,
+    schema: &str,
+    document: &str,
+    limit: Duration,
+) -> Result<(Option<Line>, Option<Line>), String> {
+    let cpu = runtime.config().cpu;
+    let (seconds, data) = (cpu.as_secs().max(1).to_string(), DATA_BYTES.to_string());
+    let arguments = [COMMAND, "--cpu-seconds", &seconds, "--data-bytes", &data];
+    // The schema was written by this process: it has no line break.
+    let input = [schema.as_bytes(), b"\n", document.as_bytes()];
+    let answer = match runtime.apart(&arguments, &input, ANSWER_BYTES, limit).await {
+        Some(ended) => ended?,
+        None => {
+            let (schema, document) = (schema.to_owned(), document.to_owned());
+            let work = move || {
+                let mut answer = Vec::new();
+                answer_to(&schema, &document, &mut answer).map(|()| answer)
+            };
+            let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
+            done.map_err(|error| error.to_string())?
+        }
+    };
+    let mut lines = answer.split(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).ok());
+    match (lines.next().flatten(), lines.next().flatten()) {
+        (None, _) => Err(format!("it takes more than {seconds} s of CPU time, or too much memory")),
+        lines => Ok(lines),
+    }
+}
+
+/// Check in this process, which does nothing else: a line with the schema and then the document on `input`.
+///
+/// # Errors
+/// If the process cannot be held to `limits`, or cannot read or write.
+pub fn run(limits: ProcessLimits, mut input: impl Read, mut output: impl Write + Send) -> Result<(), String> {
+    limits.hold()?;
+    let mut text = String::new();
+    input.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let (schema, document) = text.split_once('\n').ok_or("a line with the schema comes first")?;
+    std::thread::scope(|scope| {
+        let work = || answer_to(schema, document, &mut output).map_err(|error| error.to_string());
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| error.to_string())?;
+        thread.join().unwrap_or_else(|_| Err("it panicked".to_owned()))
+    })
+}
+
+fn answer_to(schema: &str, document: &str, output: &mut impl Write) -> std::io::Result<()> {
+    let mut say = |line: Line| {
+        serde_json::to_writer(&mut *output, &line)?;
+        output.write_all(b"\n")?;
+        output.flush()
+    };
+    let compiled = serde_json::from_str(schema).map_err(|error| error.to_string());
+    let compiled = match compiled.and_then(|schema: Value| Compiled::new(&schema, PATTERN_BYTES)) {
+        Ok(compiled) => compiled,
+        Err(why) => return say(Line::NoSchema(why)),
+    };
+    let document: Value = match serde_json::from_str(document) {
+        Ok(document) => document,
+        Err(error) => return say(Line::NoDocument(error.to_string())),
+    };
+    if compiled.validator.is_valid(&document) {
+        return say(Line::Fits);
+    }
+    // Finding out where may take more than there is.
+    say(Line::Unfit)?;
+    say(Line::Findings(compiled.findings(&document)))
+}

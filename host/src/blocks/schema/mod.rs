@@ -1,0 +1,255 @@
+//! JSON Schemas of configs and inputs.
+
+mod apart;
+mod fields;
+
+use std::time::Duration;
+
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+
+use super::schema_cost::{self, Cost};
+use crate::domain::Problem;
+use crate::runtime::{CallFailure, Runtime};
+
+pub use apart::{COMMAND as CHECK_COMMAND, run as check_alone};
+pub use fields::{PathSegment, is_expression_field};
+
+/// Most findings reported for one document.
+const MAX_FINDINGS: usize = 50;
+/// What one pattern may take once it is compiled, in bytes.
+const PATTERN_BYTES: usize = 1 << 20;
+/// The same of a pattern that is kept compiled.
+const KEPT_PATTERN_BYTES: usize = 64 << 10;
+/// Most work that is done here: what takes more, by the schema's [`Cost`] and the document's size, is done by a process of
+/// its own.
+const MOST_WORK: u64 = 2_000_000;
+/// The same where all that is wrong is collected, which takes memory for each finding.
+const MOST_COLLECTED: u64 = 200_000;
+/// From this size on, in values, documents are not repeated in messages.
+const SHOWN: u64 = 1_000;
+/// Longest message in bytes.
+const MESSAGE_BYTES: usize = 1_000;
+
+/// A schema by which documents are checked.
+pub(super) struct Schema(Kind);
+
+enum Kind {
+    /// Everything is welcome.
+    Anything,
+    /// Checking takes so much for each value, which is little.
+    Here(Compiled, u64),
+    /// Checking may take anything: the schema as JSON, for a process of its own.
+    Apart(String),
+}
+
+struct Compiled {
+    source: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// Compile `schema`. References to other documents are not followed, and patterns run in linear time.
+    ///
+    /// # Errors
+    /// If it is none, as far as that is found out here; see [`Schema::verify`].
+    pub(super) fn compile(schema: &Value) -> Result<Self, String> {
+        if welcomes_everything(schema) {
+            return Ok(Self(Kind::Anything));
+        }
+        let text = || Ok(Self(Kind::Apart(schema.to_string())));
+        let Cost::Known(work) = schema_cost::measure(schema)? else { return text() };
+        match Compiled::new(schema, KEPT_PATTERN_BYTES) {
+            Ok(compiled) => Ok(Self(Kind::Here(compiled, work))),
+            Err(_) => Compiled::new(schema, PATTERN_BYTES).and_then(|_| text()),
+        }
+    }
+
+    /// Whether every document fits.
+    #[cfg(test)]
+    pub(super) fn is_trivial(&self) -> bool {
+        matches!(self.0, Kind::Anything)
+    }
+
+    /// Whether [`Schema::check_partial`] says all there is to say of a document without unknown values.
+    pub(super) fn is_checked_early(&self) -> bool {
+        !matches!(self.0, Kind::Apart(_))
+    }
+
+    /// Whether it is a schema, of which only a process of its own can tell.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) async fn verify(&self, runtime: &Runtime, limit: Duration) -> Result<(), String> {
+        match &self.0 {
+            Kind::Apart(schema) => apart::verify(runtime, schema, limit).await,
+            Kind::Anything | Kind::Here(..) => Ok(()),
+        }
+    }
+
+    /// What is wrong with a document in which the values at the pointers `templated` are not known yet: what may change
+    /// once they are is left out.
+    pub(super) fn check_partial(
+        &self,
+        value: &Value,
+        at: &str,
+        code: &'static str,
+        templated: &[&str],
+    ) -> Vec<Problem> {
+        let Kind::Here(compiled, work) = &self.0 else { return Vec::new() };
+        let all = weight(value).saturating_mul(*work);
+        let whole = |message: &str| vec![Problem::new(at, code, message)];
+        if all > MOST_WORK {
+            return whole("is too large to be checked by the block's schema");
+        }
+        if compiled.validator.is_valid(value) {
+            return Vec::new();
+        }
+        if all > MOST_COLLECTED && templated.is_empty() {
+            return whole("does not fit the block's schema, and is too large to say where");
+        }
+        let mut found = Vec::new();
+        for error in compiled.validator.iter_errors(value).take(MAX_FINDINGS) {
+            let pointer = format!("{at}{}", error.instance_path());
+            let unknown = templated.iter().any(|template| {
+                template.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            // Which members there are is known whatever their values.
+            let by_names = matches!(error.kind().keyword(), "required" | "additionalProperties" | "dependentRequired");
+            if !unknown || by_names {
+                found.push(Problem::new(pointer, code, compiled.message(&error, value)));
+            }
+        }
+        found
+    }
+
+    /// What is wrong with the document that `text` is, with pointers below `at`; to be known within `limit`.
+    ///
+    /// # Errors
+    /// If it is no JSON, or the check takes too much.
+    pub(super) async fn check(
+        &self,
+        runtime: &Runtime,
+        text: &str,
+        at: &str,
+        code: &'static str,
+        limit: Duration,
+    ) -> Result<Vec<Problem>, CallFailure> {
+        let findings = match &self.0 {
+            Kind::Anything => return Ok(Vec::new()),
+            Kind::Apart(schema) => apart::check(runtime, schema, text, code, limit).await?,
+            Kind::Here(compiled, work) => {
+                let value: Value =
+                    serde_json::from_str(text).map_err(|error| CallFailure::permanent(code, error.to_string()))?;
+                let all = weight(&value).saturating_mul(*work);
+                if all <= MOST_WORK && compiled.validator.is_valid(&value) {
+                    return Ok(Vec::new());
+                }
+                if all <= MOST_COLLECTED {
+                    compiled.findings(&value)
+                } else {
+                    apart::check(runtime, &compiled.source.to_string(), text, code, limit).await?
+                }
+            }
+        };
+        Ok(findings
+            .into_iter()
+            .map(|(pointer, message)| Problem::new(format!("{at}{pointer}"), code, message))
+            .collect())
+    }
+}
+
+/// A JSON pointer, and what is wrong there.
+type Finding = (String, String);
+
+impl Compiled {
+    fn new(schema: &Value, pattern_bytes: usize) -> Result<Self, String> {
+        let options = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex().size_limit(pattern_bytes))
+            .offline();
+        let validator = options.build(schema).map_err(|error| {
+            let mut message = error.to_string();
+            cut(&mut message);
+            message
+        })?;
+        Ok(Self { source: schema.clone(), validator })
+    }
+
+    fn findings(&self, value: &Value) -> Vec<Finding> {
+        let errors = self.validator.iter_errors(value).take(MAX_FINDINGS);
+        errors.map(|error| (error.instance_path().to_string(), self.message(&error, value))).collect()
+    }
+
+    /// What is wrong; a choice of constants, each in a schema of its own for the sake of its description, is listed.
+    fn message(&self, error: &ValidationError<'_>, document: &Value) -> String {
+        let choices = self.source.pointer(error.schema_path().as_str()).and_then(Value::as_array);
+        let constants: Option<Vec<&Value>> =
+            choices.map(|choices| choices.iter().map(|choice| choice.get("const")).collect()).unwrap_or_default();
+        let is_shown = weight(document) <= SHOWN;
+        let mut message = match constants {
+            Some(constants) if !constants.is_empty() && is_shown => {
+                let names: Vec<String> = constants.iter().map(ToString::to_string).collect();
+                format!("{} is none of {}", error.instance(), names.join(", "))
+            }
+            _ if is_shown => error.to_string(),
+            _ => error.masked().to_string(),
+        };
+        cut(&mut message);
+        message
+    }
+}
+
+fn cut(message: &mut String) {
+    if message.len() > MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+        message.push('\u{2026}');
+    }
+}
+
+/// The size of a document: its values, long texts as several.
+fn weight(value: &Value) -> u64 {
+    let text = |text: &str| 1 + text.len() as u64 / 64;
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::String(string) => text(string),
+        Value::Array(items) => 1 + items.iter().map(weight).sum::<u64>(),
+        Value::Object(members) => 1 + members.iter().map(|(name, value)| text(name) + weight(value)).sum::<u64>(),
+    }
+}
+
+/// Whether a schema says nothing but what it is about. Checking by it would mean parsing documents for nothing.
+fn welcomes_everything(schema: &Value) -> bool {
+    const ANNOTATIONS: [&str; 8] =
+        ["$schema", "$comment", "title", "description", "default", "deprecated", "examples", "x-expression"];
+    match schema {
+        Value::Bool(welcome) => *welcome,
+        Value::Object(keywords) => keywords.keys().all(|keyword| ANNOTATIONS.contains(&keyword.as_str())),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn schemas_that_only_describe_check_nothing() {
+        for schema in [json!(true), json!({}), json!({"title": "t", "description": "d"})] {
+            assert!(Schema::compile(&schema).unwrap().is_trivial(), "{schema}");
+        }
+        for schema in [json!(false), json!({"type": "object"}), json!({"title": "t", "minimum": 1})] {
+            assert!(!Schema::compile(&schema).unwrap().is_trivial(), "{schema}");
+        }
+    }
+
+    #[test]
+    fn findings_have_pointers() {
+        let schema = Schema::compile(&json!({"properties": {"a": {"items": {"type": "integer"}}}})).unwrap();
+        let findings = schema.check_partial(&json!({"a": [1, "x"]}), "/config", "invalid-config", &[]);
+        assert_eq!(findings[0].pointer, "/config/a/1");
+        assert!(Schema::compile(&json!({"type": 7})).is_err());
+        assert!(Schema::compile(&json!({"$ref": "https://elsewhere.test/schema"})).is_err());
+    }
+}
