@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::ApiState;
 use super::document::{self, DocumentError};
 use super::problem::{ApiError, ApiResult};
+use crate::domain::object::Object;
 
 /// Longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -98,7 +99,7 @@ fn unreadable(error: DocumentError) -> ApiError {
 /// Read `bytes` as `T`; where they came from YAML, lines and columns mean nothing to the caller.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], format: Format) -> ApiResult<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let found = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let found = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         let text = inner.to_string();
@@ -114,5 +115,5 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], format: Format) -> ApiResu
     })?;
     let rest = deserializer.end();
     rest.map_err(|error| ApiError::bad_request("invalid-json", format!("the body is not valid JSON: {error}")))?;
-    Ok(found)
+    Ok(found.0)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Block, CallAccess, Progress, builtin};
+use super::{Block, CallAccess, Progress, builtin, code as component_code};
 use crate::capabilities::secrets::Placeholders;
 use crate::capabilities::{Access, Identity};
 use crate::domain::{CallError, Grant, Json, Mode, Problem, UserId};
@@ -81,13 +81,16 @@ impl Block {
         let component = match self.code.ready() {
             Some(component) => component,
             None => {
-                let begun = Instant::now();
-                let loaded = self.code.get(&self.runtime, call.limits.timeout).await;
-                call.limits.timeout = call.limits.timeout.saturating_sub(begun.elapsed());
-                match loaded {
+                let (begun, limit) = (Instant::now(), call.limits.timeout);
+                let component = match self.code.get(&self.runtime, limit).await {
                     Ok(component) => component,
                     Err(failure) => return CallReport::failed(failure),
+                };
+                call.limits.timeout = limit.saturating_sub(begun.elapsed());
+                if call.limits.timeout < limit / 2 {
+                    return CallReport::failed(component_code::late());
                 }
+                component
             }
         };
         // Read once: what is kept of the call was allowed by the same.

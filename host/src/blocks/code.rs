@@ -1,23 +1,25 @@
 //! The component of a block: there from the start, or fetched from the store when it is first called.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 
-use crate::runtime::{CallFailure, Component, RetryHint, Runtime, code};
+use crate::runtime::{CallFailure, Component, ComponentError, RetryHint, Runtime, code};
 use crate::store::Store;
 
 /// How long a component that could not be loaded is not tried again.
 const PAUSE_MS: u64 = 30_000;
+/// The same where the component itself is at fault, or the operator's limits are.
+const LONG_PAUSE_MS: u64 = 600_000;
 
 /// A component that can be had.
 pub(super) struct Code {
     digest: String,
     ready: OnceLock<Component>,
     source: Source,
-    loading: Mutex<Loading>,
+    loading: Arc<Mutex<Loading>>,
 }
 
 /// Waited for by every call that wants it, and gone on with if all of them give up.
@@ -42,7 +44,18 @@ enum Loading {
     Failed {
         reason: Arc<str>,
         at_ms: i64,
+        pause_ms: u64,
     },
+}
+
+/// The call's time went by while its component was loaded; the next one finds it there.
+pub(super) fn late() -> CallFailure {
+    unavailable("the component was loaded too late for this call; try again".to_owned())
+}
+
+fn unavailable(message: String) -> CallFailure {
+    let failure = CallFailure::permanent(code::UNAVAILABLE, message);
+    CallFailure { retry: Some(RetryHint::default()), ..failure }
 }
 
 impl Code {
@@ -63,7 +76,7 @@ impl Code {
 
     fn new(digest: String, source: Source, component: Option<Component>) -> Self {
         let ready = component.map(OnceLock::from).unwrap_or_default();
-        Self { digest, ready, source, loading: Mutex::default() }
+        Self { digest, ready, source, loading: Arc::default() }
     }
 
     /// SHA-256 of the component.
@@ -89,35 +102,29 @@ impl Code {
         let loaded = tokio::time::timeout(patience, loaded).await;
         match loaded.unwrap_or_else(|_| Err("it is still being compiled; try again later".into())) {
             Ok(component) => Ok(self.ready.get_or_init(|| component)),
-            Err(reason) => {
-                let message = format!("the component {} cannot be loaded: {reason}", self.digest);
-                let failure = CallFailure::permanent(code::UNAVAILABLE, message);
-                Err(CallFailure { retry: Some(RetryHint::default()), ..failure })
-            }
+            Err(reason) => Err(unavailable(format!("the component {} cannot be loaded: {reason}", self.digest))),
         }
     }
 
     /// Begin to load it, unless somebody did or it failed a moment ago.
     fn start(&self, runtime: &Runtime) -> Result<Running, Arc<str>> {
-        let now = runtime.sources().now_ms();
-        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Loading::Running(running) = &*loading
-            && let Some(Err(reason)) = running.peek()
-        {
-            *loading = Loading::Failed { reason: Arc::clone(reason), at_ms: now };
-        }
+        let mut loading = lock(&self.loading);
         match &*loading {
-            Loading::Running(running) => return Ok(running.clone()),
+            Loading::Running(running) if !matches!(running.peek(), Some(Err(_))) => return Ok(running.clone()),
             // In either direction: the clock may have been set.
-            Loading::Failed { reason, at_ms } if now.abs_diff(*at_ms) < PAUSE_MS => return Err(Arc::clone(reason)),
-            Loading::Failed { .. } | Loading::Idle => {}
+            Loading::Failed { reason, at_ms, pause_ms } if runtime.sources().now_ms().abs_diff(*at_ms) < *pause_ms => {
+                return Err(Arc::clone(reason));
+            }
+            Loading::Running(_) | Loading::Failed { .. } | Loading::Idle => {}
         }
         let (runtime, digest, source) = (runtime.clone(), self.digest.clone(), self.source.clone());
+        let state = Arc::clone(&self.loading);
         let task = tokio::spawn(async move {
-            let loaded = load(&runtime, &digest, source).await;
-            loaded.map_err(|reason| {
+            load(&runtime, &digest, source).await.map_err(|(reason, pause_ms)| {
                 tracing::error!(%digest, reason, "a block cannot be loaded");
-                Arc::from(reason)
+                let (reason, at_ms) = (Arc::<str>::from(reason), runtime.sources().now_ms());
+                *lock(&state) = Loading::Failed { reason: Arc::clone(&reason), at_ms, pause_ms };
+                reason
             })
         });
         let ended = task.map(|joined| joined.unwrap_or_else(|error| Err(Arc::from(error.to_string()))));
@@ -127,23 +134,32 @@ impl Code {
     }
 }
 
-async fn load(runtime: &Runtime, digest: &str, source: Source) -> Result<Component, String> {
-    if let Some(component) = runtime.load_cached(digest).await.map_err(|error| error.to_string())? {
+fn lock(loading: &Mutex<Loading>) -> MutexGuard<'_, Loading> {
+    loading.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A component, or why there is none and for how long that is not tried again.
+async fn load(runtime: &Runtime, digest: &str, source: Source) -> Result<Component, (String, u64)> {
+    let passing = |error: &dyn std::fmt::Display| (error.to_string(), PAUSE_MS);
+    let failed = |error: ComponentError| match error {
+        ComponentError::Compiler(_) => passing(&error),
+        _ => (error.to_string(), LONG_PAUSE_MS),
+    };
+    if let Some(component) = runtime.load_cached(digest).await.map_err(failed)? {
         return Ok(component);
     }
     let store = match source {
         Source::Store(store) => store,
         Source::Binary(bytes) => {
-            let loaded = runtime.load_known(bytes::Bytes::from_static(bytes), digest).await;
-            return loaded.map_err(|error| error.to_string());
+            return runtime.load_known(bytes::Bytes::from_static(bytes), digest).await.map_err(failed);
         }
-        Source::Gone => return Err("it is not kept".to_owned()),
+        Source::Gone => return Err(passing(&"it is not kept")),
     };
     // While it waits its bytes are in the database alone.
     let turn = runtime.compile_turn().await;
-    let bytes = store.component(digest).await.map_err(|error| error.to_string())?;
-    let bytes = bytes.ok_or("the database has it not")?;
-    runtime.load_in_turn(bytes.into(), &turn).await.map_err(|error| error.to_string())
+    let bytes = store.component(digest).await.map_err(|error| passing(&error))?;
+    let bytes = bytes.ok_or_else(|| passing(&"the database has it not"))?;
+    runtime.load_in_turn(bytes.into(), &turn).await.map_err(failed)
 }
 
 #[cfg(test)]

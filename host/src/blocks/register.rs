@@ -1,5 +1,6 @@
 //! From a component to a block: what it says of itself is asked, checked, and made ready for calls.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jsonschema::Validator;
@@ -10,6 +11,8 @@ use super::Block;
 use super::access::{self, Grants, Settings};
 use super::code::Code;
 use super::schema::Schema;
+use crate::domain::block::Ports;
+use crate::domain::grant::rule_problems;
 use crate::domain::{BlockType, Manifest, Problem};
 use crate::runtime::{CallFailure, ComponentError, Runtime};
 
@@ -59,6 +62,16 @@ pub(super) fn block(
         let not = |error| invalid(&format!("/{which}"), format!("is no JSON Schema: {error}"));
         Schema::compile(schema).map_err(not)
     };
+    for (index, rule) in manifest.http.iter().enumerate() {
+        if let Some((member, problem)) = rule_problems(rule).into_iter().next() {
+            return Err(invalid(&format!("/http/{index}/{member}"), problem));
+        }
+    }
+    let (Ports::Fixed(ports) | Ports::FromConfig { also: ports, .. }) = &manifest.outputs;
+    let mut names = HashSet::new();
+    if let Some(twice) = ports.iter().find(|port| !names.insert(&port.port)) {
+        return Err(invalid("/outputs", format!("has the port `{}` twice", twice.port)));
+    }
     Ok(Block {
         config_schema: schema("configSchema", &manifest.config_schema)?,
         input_schema: schema("inputSchema", &manifest.input_schema)?,

@@ -32,7 +32,7 @@ impl Compile {
                 Ok(ExitCode::SUCCESS)
             }
             Err(message) => {
-                eprintln!("{message}");
+                tell!("{message}");
                 Ok(ExitCode::from(COMPILE_REFUSED))
             }
         }

@@ -1,5 +1,21 @@
 //! The command line.
 
+/// A line on standard output. Who reads it may be gone, as `head` is after a few lines; that is no failure.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
+/// The same on standard error.
+macro_rules! tell {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
 mod block;
 mod check;
 mod compile;
@@ -93,7 +109,7 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Check(check) => check.run(),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        tell!("error: {error:#}");
         ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
     })
 }

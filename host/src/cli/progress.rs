@@ -54,7 +54,7 @@ impl Progress {
         let Some(id) = &entry.node_id else { return };
         let settled = nodes.note(id, entry);
         match (self, settled) {
-            (Self::Plain(_), Some(line)) => eprintln!("{}", line.text(false)),
+            (Self::Plain(_), Some(line)) => tell!("{}", line.text(false)),
             (Self::Live(_, live), Some(line)) => live.settled(id, &line),
             (Self::Live(_, live), None) => live.moved(id, entry),
             _ => {}
@@ -77,7 +77,7 @@ impl Progress {
         if let Self::Live(_, live) = self {
             live.clear();
         }
-        eprintln!("{summary}");
+        tell!("{summary}");
     }
 }
 

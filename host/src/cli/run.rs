@@ -71,7 +71,7 @@ impl Run {
     }
 
     fn invalid(&self, report: &Report) -> ExitCode {
-        eprintln!("{}", report::text(&self.file, report));
+        tell!("{}", report::text(&self.file, report));
         ExitCode::from(USAGE)
     }
 
@@ -123,9 +123,9 @@ impl Run {
                 let node = error.node_id.as_ref().map(|node| format!("node `{node}`: "));
                 // Most messages name the node themselves.
                 let node = node.filter(|node| !error.message.starts_with(node.as_str())).unwrap_or_default();
-                eprintln!("error: {node}{} [{}]", error.message, error.code);
+                tell!("error: {node}{} [{}]", error.message, error.code);
             }
-            None => eprintln!("error: the execution was {}", execution.status.as_str()),
+            None => tell!("error: the execution was {}", execution.status.as_str()),
         }
         Ok(ExitCode::from(FAILED))
     }
@@ -138,7 +138,7 @@ async fn end_of(app: &App, ticket: &mut Ticket) -> anyhow::Result<Arc<Execution>
         ended = ticket.ended() => return ended.context("the execution was not seen to its end"),
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
-    eprintln!("cancelling");
+    tell!("cancelling");
     let cancelled = async {
         app.queue.cancel(&id).await?;
         ticket.ended().await.context("the execution was not seen to its end")

@@ -37,9 +37,9 @@ impl Validate {
             }
         };
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
+            say!("{}", serde_json::to_string(&report)?);
         } else {
-            println!("{}", report::text(&self.file, &report));
+            say!("{}", report::text(&self.file, &report));
         }
         Ok(if report.valid { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
     }

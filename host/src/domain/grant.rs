@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::block::{HttpRule, Manifest};
+use super::object;
 
 /// What a block type may do, of what its manifest asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Grant {
     /// Where it may go. A rule here names concrete hosts, never `hostFrom`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::list")]
     pub http: Vec<HttpRule>,
     /// Secrets whose text it may see.
     #[serde(default)]
@@ -68,19 +69,87 @@ impl Grant {
     /// What is wrong with it, by JSON pointer.
     pub fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for (index, rule) in self.http.iter().enumerate() {
-            match &rule.host {
-                None => found.push((format!("/http/{index}/host"), "a grant names a concrete host".to_owned())),
-                Some(host) => {
-                    found.extend(host_problem(host).map(|problem| (format!("/http/{index}/host"), problem)));
-                }
+        if self.http.len() > MOST_RULES {
+            found.push(("/http".to_owned(), format!("has more than {MOST_RULES} rules")));
+        }
+        for (index, rule) in self.http.iter().enumerate().take(MOST_RULES) {
+            let mut at = |member: &str, problem: String| found.push((format!("/http/{index}/{member}"), problem));
+            if rule.host.is_none() {
+                at("host", "a grant names a concrete host".to_owned());
             }
             if rule.host_from.is_some() {
-                found.push((format!("/http/{index}/hostFrom"), "a grant names concrete hosts only".to_owned()));
+                at("hostFrom", "a grant names concrete hosts only".to_owned());
             }
+            rule_problems(rule).into_iter().for_each(|(member, problem)| at(member, problem));
+        }
+        for (index, name) in self.reveal.iter().enumerate() {
+            found.extend(name_problem(name).map(|problem| (format!("/reveal/{index}"), problem)));
         }
         found
     }
+}
+
+/// Most rules of one grant.
+const MOST_RULES: usize = 1_000;
+
+/// What is wrong with a rule, of a manifest or a grant, by member: each could never fit a request.
+pub fn rule_problems(rule: &HttpRule) -> Vec<(&'static str, String)> {
+    let methods = rule.methods.as_deref().unwrap_or_default();
+    let is_method = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    let found = [
+        ("host", rule.host.as_deref().and_then(host_problem)),
+        (
+            "scheme",
+            match rule.scheme.as_deref() {
+                None | Some("http" | "https") => None,
+                Some(_) => Some("is neither `https` nor `http`".to_owned()),
+            },
+        ),
+        ("port", (rule.port == Some(0)).then(|| "is no port".to_owned())),
+        (
+            "methods",
+            match &rule.methods {
+                Some(list) if list.is_empty() => Some("allows no method; without it all are allowed".to_owned()),
+                _ => methods
+                    .iter()
+                    .find(|name| !is_method(name))
+                    .map(|name| format!("`{name}` is no method in capitals")),
+            },
+        ),
+        ("pathPrefix", rule.path_prefix.as_deref().and_then(path_problem)),
+        ("secrets", rule.secrets.iter().find_map(|name| name_problem(name))),
+    ];
+    found.into_iter().filter_map(|(member, problem)| Some((member, problem?))).collect()
+}
+
+fn name_problem(name: &str) -> Option<String> {
+    let is_odd = name.is_empty() || name.chars().any(char::is_control);
+    is_odd.then(|| "a secret has a name, without control characters".to_owned())
+}
+
+/// What is wrong with a prefix of paths. It is compared with those of URLs, segment by segment, so that it has to be
+/// written as one is there.
+fn path_problem(path: &str) -> Option<String> {
+    if !path.starts_with('/') {
+        return Some("starts with no `/`".to_owned());
+    }
+    if path.contains("//") {
+        return Some("has an empty segment".to_owned());
+    }
+    let Ok(url) = url::Url::parse(&format!("https://host.example{path}")) else {
+        return Some("is no path of a URL".to_owned());
+    };
+    if url.query().is_some() || url.fragment().is_some() {
+        return Some("has a query or a fragment".to_owned());
+    }
+    let escapes = url.path().match_indices('%').map(|(at, _)| url.path().get(at + 1..at + 3).unwrap_or_default());
+    if escapes.clone().any(|hex| ["2F", "5C"].contains(&hex.to_ascii_uppercase().as_str())) {
+        return Some("has an escaped slash".to_owned());
+    }
+    if escapes.clone().any(|hex| hex != hex.to_ascii_uppercase()) {
+        return Some("has escapes in small letters; URLs are compared with capitals".to_owned());
+    }
+    (url.path() != path).then(|| format!("is written `{}` in URLs", url.path()))
 }
 
 /// What is wrong with the host of a rule. It is compared with those of URLs, so that it has to be written as one is there.
@@ -88,6 +157,9 @@ fn host_problem(host: &str) -> Option<String> {
     let below = host.strip_prefix("*.");
     let name = below.unwrap_or(host);
     let plain = name.trim_end_matches('.').to_ascii_lowercase();
+    if plain.starts_with('-') || plain.ends_with('-') {
+        return Some("is no host".to_owned());
+    }
     match url::Host::parse(&plain) {
         Ok(parsed) if parsed.to_string() != plain => Some(format!("is written `{parsed}` in URLs")),
         Ok(url::Host::Domain(_)) if !plain.contains('*') && (below.is_none() || plain.contains('.')) => None,
@@ -227,6 +299,60 @@ mod tests {
         ] {
             let problem = host_problem(host).unwrap_or_else(|| panic!("{host}"));
             assert_eq!(problem.contains("xn--bcher-kva"), host.starts_with("b\u{fc}"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_could_never_fit_a_request_is_no_rule() {
+        let problems = |rule: Value| {
+            let mut rule = rule;
+            rule["host"] = json!("api.example.com");
+            let grant: Grant = serde_json::from_value(json!({"http": [rule]})).unwrap();
+            grant.problems().into_iter().map(|(pointer, _)| pointer).collect::<Vec<_>>()
+        };
+        for fine in [
+            json!({}),
+            json!({"pathPrefix": "/"}),
+            json!({"pathPrefix": "/v1/"}),
+            json!({"pathPrefix": "/z%C3%BCrich/a%20b;c=1", "methods": ["GET", "POST"], "scheme": "http", "port": 1}),
+        ] {
+            assert_eq!(problems(fine.clone()), Vec::<String>::new(), "{fine}");
+        }
+        for (member, values) in [
+            (
+                "pathPrefix",
+                json!([
+                    "",
+                    "v1",
+                    "/v1/../a",
+                    "/v1/%2e%2e/a",
+                    "/v1?x",
+                    "/a#b",
+                    "/a\nb",
+                    "//v1",
+                    "/z\u{fc}rich",
+                    "/a b",
+                    "/z%c3%bcrich",
+                    "/a%2fb",
+                    "/a%5Cb",
+                    "/a\\b",
+                    "/.",
+                    "/a/./b"
+                ]),
+            ),
+            ("methods", json!([[], [""], ["get"], ["G ET"], ["GET", "Post"]])),
+            ("scheme", json!(["HTTPS", "ftp", ""])),
+            ("port", json!([0])),
+            ("secrets", json!([[""], ["a\nb"]])),
+        ] {
+            for value in values.as_array().unwrap() {
+                assert_eq!(problems(json!({member: value})), [format!("/http/0/{member}")], "{value}");
+            }
+        }
+        let many = Grant { http: vec![HttpRule::default(); 1001], ..Grant::default() };
+        assert_eq!(many.problems()[0].0, "/http");
+        for list in [json!({"http": [["a.example"]]}), json!({"http": [[]]})] {
+            assert!(serde_json::from_value::<Grant>(list.clone()).is_err(), "{list}");
         }
     }
 

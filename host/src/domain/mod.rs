@@ -10,6 +10,7 @@ pub mod ids;
 pub mod job;
 pub mod json;
 pub mod node;
+pub mod object;
 pub mod problem;
 pub mod schedule;
 pub mod secret;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -49,7 +49,13 @@ pub async fn call(
     let start = sources.now_ms();
     let mut result = CallResult::pending();
     let mut state: Option<Json> = None;
+    let deadline = Instant::now() + limits.timeout;
+    let late = || {
+        let message = format!("still suspended after {} ms", limits.timeout.as_millis());
+        CallFailure::permanent(code::TIMEOUT, message)
+    };
     let calls = async {
+        let mut limits = limits;
         loop {
             let context = CallContext {
                 execution_id: &id,
@@ -75,18 +81,21 @@ pub async fn call(
             match report.result {
                 Ok(Finished::Suspended { after_ms, state: given }) => {
                     state = Some(given);
-                    // Even then others get a turn, and the call's own time limit.
-                    tokio::time::sleep(Duration::from_millis(if asked.hurry { 0 } else { after_ms })).await;
+                    // Even then others get a turn.
+                    let pause = Duration::from_millis(if asked.hurry { 0 } else { after_ms });
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if pause >= left {
+                        return Err(late());
+                    }
+                    tokio::time::sleep(pause).await;
+                    limits.timeout = left - pause;
                 }
                 Ok(Finished::Done { outputs, metadata }) => return Ok((outputs, metadata)),
                 Err(failure) => return Err(failure),
             }
         }
     };
-    let ended = tokio::time::timeout(limits.timeout, calls).await.unwrap_or_else(|_| {
-        let message = format!("still suspended after {} ms", limits.timeout.as_millis());
-        Err(CallFailure::permanent(code::TIMEOUT, message))
-    });
+    let ended = calls.await;
     let end = sources.now_ms();
     result.start_time = Some(start);
     result.end_time = Some(end);

@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_millis(5);
 const WARM_SLOTS: u32 = 64;
 /// Core instances of one component.
 const MOST_CORE_INSTANCES: u32 = 64;
+/// Memories and tables of one component. There is room for as many in every slot, so that no block takes that of others.
+const MOST_MEMORIES: u32 = 3;
+const MOST_TABLES: u32 = 64;
 /// How much of a slot's memory stays mapped.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
@@ -131,12 +134,12 @@ pub(super) fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
     // is forty, as its libraries are linked when it starts. They are only counted, so that all may be of that kind.
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(MOST_CORE_INSTANCES))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(6))
+        .total_memories(instances.saturating_mul(MOST_MEMORIES))
+        .total_tables(instances.saturating_mul(MOST_TABLES))
         .total_stacks(instances)
         .max_core_instances_per_component(MOST_CORE_INSTANCES)
-        .max_memories_per_component(8)
-        .max_tables_per_component(64)
+        .max_memories_per_component(MOST_MEMORIES)
+        .max_tables_per_component(MOST_TABLES)
         .max_memory_size(config.memory_bytes)
         .max_unused_warm_slots(instances.min(WARM_SLOTS))
         // Where the kernel can tell which pages a call touched, those are set back in place: the next call in the slot

@@ -2,6 +2,7 @@
 
 import { BlockFailure, codes, toFailureRecord } from "./failure.js";
 import { Outcome, ports } from "./outcome.js";
+import { uncaught } from "./uncaught.js";
 
 export function defineBlock({ manifest, execute }) {
   if (typeof execute !== "function") throw new TypeError("a block needs a function `execute`");
@@ -11,8 +12,9 @@ export function defineBlock({ manifest, execute }) {
     manifest: () => manifestText,
     async execute(config, input, context) {
       try {
-        const result = await execute(parse(config, "config"), parse(input, "input"), parse(context, "context"));
-        return outcomeRecord(result, defaultPort);
+        const late = uncaught();
+        const result = execute(parse(config, "config"), parse(input, "input"), parse(context, "context"));
+        return outcomeRecord(await Promise.race([result, late]), defaultPort);
       } catch (thrown) {
         throw new WitError(toFailureRecord(thrown));
       }

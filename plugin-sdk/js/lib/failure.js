@@ -84,7 +84,8 @@ function detailsText(details) {
 
 function text(value) {
   try {
-    return String(value);
+    const shown = String(value);
+    return shown === "[object Object]" ? (JSON.stringify(value) ?? shown) : shown;
   } catch {
     return Object.prototype.toString.call(value);
   }

@@ -1,6 +1,8 @@
 // Runs before the block. Without a WASI feature its JavaScript function would answer with what was true at build time,
 // or end the call without a message; here it says what is missing. `BLOCKYARD_FEATURES` is filled in by the build.
 
+import { watched } from "./uncaught.js";
+
 const features = new Set(BLOCKYARD_FEATURES);
 
 function refuse(what, feature) {
@@ -28,6 +30,12 @@ if (!features.has("clocks")) {
   Date.prototype.constructor = Date;
   refuseAll(globalThis, "", ["setTimeout", "setInterval"], "clocks");
   refuseAll(performance, "performance.", ["now"], "clocks");
+} else {
+  for (const name of ["setTimeout", "setInterval"]) {
+    const native = globalThis[name];
+    const value = (callback, ...rest) => native(watched(callback), ...rest);
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
 }
 if (!features.has("random")) {
   refuseAll(Math, "Math.", ["random"], "random");

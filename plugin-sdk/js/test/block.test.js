@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { BlockFailure, defineBlock, done, log, ports, progress, suspend } from "blockyard-sdk";
+import { watched } from "../lib/uncaught.js";
 import { check, checkExamples, run, runToEnd } from "blockyard-sdk/testing";
 
 const manifest = {
@@ -155,4 +156,37 @@ test("console goes to the log", async (t) => {
   );
   assert.deepEqual(logs[0], { level: "info", message: 'a 1 {"b":[2]} null', fields: {} });
   assert.match(logs[1].message, /^Error: careful\n/);
+});
+
+test("an exception of a timer ends the call in its own words", async () => {
+  const fails = [
+    () => {
+      throw new TypeError("in the timer");
+    },
+    async () => {
+      throw new TypeError("in the timer");
+    },
+  ];
+  for (const fail of fails) {
+    const execute = () => new Promise(() => setTimeout(watched(fail), 0));
+    const { status, error } = await run(probe(execute), {});
+    assert.equal(status, "failed");
+    assert.equal(error.code, "exception");
+    assert.match(error.message, /in the timer/);
+  }
+  const { outputs } = await run(
+    probe(() => new Promise((resolve) => setTimeout(watched(resolve), 0, "late"))),
+    {},
+  );
+  assert.deepEqual(outputs, { output: "late" });
+});
+
+test("an object that is thrown is told as JSON", async () => {
+  const { error } = await run(
+    probe(() => {
+      throw { code: "odd", n: 1 };
+    }),
+    {},
+  );
+  assert.match(error.message, /\{"code":"odd","n":1\}/);
 });

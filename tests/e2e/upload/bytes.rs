@@ -1,5 +1,7 @@
 //! Components made of others.
 
+use serde_json::Value;
+
 /// Replace each text by another of its length, wherever it stands.
 pub(super) fn changed(mut component: Vec<u8>, changes: &[(&str, &str)]) -> Vec<u8> {
     for (from, to) in changes {
@@ -100,4 +102,15 @@ pub(super) fn stamp(component: &mut Vec<u8>, text: &str) {
     content.extend_from_slice(b"stamp");
     content.extend_from_slice(text.as_bytes());
     section(0, &content, component);
+}
+
+/// The guest `any-manifest` with this manifest.
+pub(super) fn with_manifest(mut component: Vec<u8>, manifest: &Value) -> Vec<u8> {
+    const ROOM: usize = 1 << 17;
+    let mark = component.windows(13).position(|bytes| bytes == b"any-manifest:").expect("it has its mark");
+    let text = manifest.to_string();
+    assert!(text.len() <= ROOM, "{} bytes", text.len());
+    component[mark..mark + ROOM].fill(b' ');
+    component[mark..mark + text.len()].copy_from_slice(text.as_bytes());
+    component
 }

@@ -4,6 +4,7 @@ mod bytes;
 mod load;
 mod processes;
 mod refusals;
+mod schemas;
 mod versions;
 
 use serde_json::{Value, json};

@@ -55,6 +55,9 @@ struct Node<'a> {
     in_place: Vec<NodeIndex>,
 }
 
+/// A schema that another one applies, and whether it does so to the same value.
+type Target<'a> = (&'a Map<String, Value>, bool);
+
 /// All schemas that may come to be applied, with edges to those that each applies to the same value or to what is inside
 /// of it.
 struct Reading<'a> {
@@ -132,7 +135,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The schemas that one with these members applies: to the same value, and to what is inside of it.
-    fn targets(&mut self, members: &'a Map<String, Value>) -> Result<Vec<(&'a Map<String, Value>, bool)>, String> {
+    fn targets(&mut self, members: &'a Map<String, Value>) -> Result<Vec<Target<'a>>, String> {
         let mut found: Vec<(&Value, bool)> = Vec::new();
         for (keyword, value) in members {
             match (keyword.as_str(), value) {

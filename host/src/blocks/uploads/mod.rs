@@ -46,6 +46,8 @@ struct Inner {
     config: UploadConfig,
     /// Names this process.
     owner: String,
+    /// One permit an upload that is compiled: the others leave the turns to calls whose component has to be compiled.
+    compiling: Semaphore,
     /// One permit an upload that is not done.
     places: Arc<Semaphore>,
     stopping: CancellationToken,
@@ -76,10 +78,11 @@ impl Uploads {
     /// Of these parts.
     pub fn new(store: Store, catalogue: Catalogue, config: UploadConfig, sources: Sources) -> Self {
         let owner = format!("{}-{}", std::process::id(), sources.id());
+        let compiling = Semaphore::new(catalogue.runtime().config().compile_concurrency.max(1));
         let places = Arc::new(Semaphore::new(config.waiting));
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         catalogue.attach(store.clone());
-        let inner = Inner { store, catalogue, sources, config, owner, places, stopping, tasks };
+        let inner = Inner { store, catalogue, sources, config, owner, compiling, places, stopping, tasks };
         Self(Arc::new(inner))
     }
 

@@ -139,11 +139,13 @@ impl Inner {
     async fn make_version(&self, job: &Job) -> Result<(), UploadProblem> {
         let internal = |error: &dyn std::fmt::Display| UploadProblem::internal(&error.to_string());
         // One after the other, so that compiling takes so much of the machine and no more.
+        let _ours = self.compiling.acquire().await;
         let turn = self.catalogue.runtime().compile_turn().await;
         let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
         let bytes = kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?;
         let runtime = self.catalogue.runtime();
         let component = runtime.load_in_turn(bytes.into(), &turn).await?;
+        drop(turn);
         let reveals = component.reveals();
         let (block, manifest) = self.catalogue.inspect(component.clone()).await?;
         let (block_type, version) = (&block.manifest.block_type, &block.manifest.version);

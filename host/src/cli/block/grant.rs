@@ -115,20 +115,20 @@ impl Grant {
             return Ok(ExitCode::SUCCESS);
         }
         let Some(after) = self.wanted(&before)? else {
-            println!("{block_type} is granted all that its versions ask for");
+            say!("{block_type} is granted all that its versions ask for");
             return Ok(ExitCode::SUCCESS);
         };
         tell("will be granted to", block_type, &after);
         if !self.is_confirmed()? {
-            eprintln!("nothing was changed");
+            tell!("nothing was changed");
             return Ok(ExitCode::FAILURE);
         }
         let after: Granted = server.put(&place, &after).await?.decode()?;
         tell_versions(&after.versions);
         if let Some(version) = after.versions.first().filter(|version| version.status == "inactive") {
             let url = self.server.url();
-            println!("\nTo use it in workflows:\n");
-            println!("  curl -X POST {url}/blocks/{block_type}/versions/{}/activate", version.version);
+            say!("\nTo use it in workflows:\n");
+            say!("  curl -X POST {url}/blocks/{block_type}/versions/{}/activate", version.version);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -165,7 +165,7 @@ impl Grant {
             let is_bare = place.scheme.is_none() && place.port.is_none() && place.path_prefix.is_none();
             let at = |rule: &HttpRule| {
                 let same = HttpRule { secrets: Vec::new(), ..rule.clone() } == *place;
-                same || (is_bare && rule.host == place.host)
+                same || (is_bare && rule.host == place.host && rule.scheme.is_none())
             };
             if !http.iter().any(at) {
                 http.push(place.clone());
@@ -242,18 +242,18 @@ impl Grant {
 fn tell(what: &str, block_type: &BlockType, grant: &domain::Grant) {
     let lines = permissions::lines(grant);
     if lines.is_empty() {
-        println!("nothing {what} {block_type}");
+        say!("nothing {what} {block_type}");
     } else {
-        println!("this {what} {block_type}:");
-        lines.iter().for_each(|line| println!("  {line}"));
+        say!("this {what} {block_type}:");
+        lines.iter().for_each(|line| say!("  {line}"));
     }
 }
 
 fn tell_versions(versions: &[Version]) {
-    println!();
+    say!();
     for version in versions {
-        println!("{} {}: {}", version.block_type, version.version, version.status);
-        permissions::lines(&version.missing()).iter().for_each(|line| println!("  asks to {line}"));
+        say!("{} {}: {}", version.block_type, version.version, version.status);
+        permissions::lines(&version.missing()).iter().for_each(|line| say!("  asks to {line}"));
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
@@ -55,7 +56,7 @@ impl Inspect {
         let (file, bytes) = sandbox::component(&self.file)?;
         let (size_bytes, digest) = (bytes.len(), runtime::digest(&bytes));
         // What is no component at all has nothing to show.
-        let inspection = runtime::inspect(&bytes)?;
+        let inspection = runtime::inspect(&bytes).with_context(|| file.display().to_string())?;
         let loaded = match self.local.sandbox(false).await?.load(bytes).await {
             Ok(block) => Ok(block.manifest.clone()),
             Err(error) => Err(format!("{error:#}")),
@@ -71,12 +72,12 @@ impl Inspect {
             manifest: loaded.ok(),
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&view)?);
+            say!("{}", serde_json::to_string_pretty(&view)?);
         } else {
-            print!("{}", text(&view));
+            say!("{}", text(&view).trim_end());
         }
         if let Some(error) = &view.error {
-            eprintln!("error: {}: {error}", view.file);
+            tell!("error: {}: {error}", view.file);
             return Ok(ExitCode::from(FAILED));
         }
         Ok(ExitCode::SUCCESS)

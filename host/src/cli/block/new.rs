@@ -103,17 +103,17 @@ impl New {
     }
 
     fn tell(&self, folder: &Path, written: &[String], sdk_files: usize) {
-        println!("{} is a block in {}, of the type `custom.{}`:\n", folder.display(), self.lang.name(), self.name);
+        say!("{} is a block in {}, of the type `custom.{}`:\n", folder.display(), self.lang.name(), self.name);
         for path in written {
-            println!("  {path}");
+            say!("  {path}");
         }
-        println!("  sdk/  ({sdk_files} files: the SDK and the interface of blocks, yours from here on)\n");
-        println!("Next:\n");
-        println!("  cd {}", folder.display());
-        println!("  blockyard block build");
-        println!("  blockyard block test");
-        println!("  blockyard block push dist/{}.wasm", self.name);
-        println!("\nREADME.md says more.");
+        say!("  sdk/  ({sdk_files} files: the SDK and the interface of blocks, yours from here on)\n");
+        say!("Next:\n");
+        say!("  cd {}", folder.display());
+        say!("  blockyard block build");
+        say!("  blockyard block test");
+        say!("  blockyard block push dist/{}.wasm", self.name);
+        say!("\nREADME.md says more.");
     }
 }
 

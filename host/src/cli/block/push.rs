@@ -61,25 +61,25 @@ impl Push {
     pub(super) async fn run(&self) -> anyhow::Result<ExitCode> {
         let (file, bytes) = sandbox::component(&self.file)?;
         let server = self.server.connect()?;
-        eprintln!("{} ({}) -> {}", file.display(), inspect::size(bytes.len()), self.server.url());
+        tell!("{} ({}) -> {}", file.display(), inspect::size(bytes.len()), self.server.url());
         let answer = server.post("/blocks", Some(("application/wasm", bytes))).await?;
         let version = followed(&server, &answer).await?;
         let is_next = self.activate && version.status == "inactive";
         if !is_next {
-            println!("{} {}: {}", version.block_type, version.version, version.status);
+            say!("{} {}: {}", version.block_type, version.version, version.status);
         }
         let lines = permissions::lines(&version.missing());
         if !lines.is_empty() {
-            println!("\nIt asks to\n");
-            lines.iter().for_each(|line| println!("  {line}"));
-            println!("\nand waits until that is granted:\n");
-            println!("  blockyard block grant {} --all{}", version.block_type, self.server.flag());
+            say!("\nIt asks to\n");
+            lines.iter().for_each(|line| say!("  {line}"));
+            say!("\nand waits until that is granted:\n");
+            say!("  blockyard block grant {} --all{}", version.block_type, self.server.flag());
         }
         if self.activate && version.status != "active" {
             return activate(&server, &version.block_type, &version.version).await;
         }
         if version.status != "active" && lines.is_empty() {
-            println!("\n`blockyard block push --activate` makes it the version that workflows use.");
+            say!("\n`blockyard block push --activate` makes it the version that workflows use.");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -100,7 +100,7 @@ async fn followed(server: &Server, accepted: &Answer) -> anyhow::Result<Version>
             anyhow::bail!("the server says `{}` of the upload, and no more", upload.status)
         };
         if upload.status != told {
-            eprintln!("{} …", upload.status);
+            tell!("{} …", upload.status);
         }
         told = upload.status;
         tokio::time::sleep(POLL).await;
@@ -111,6 +111,6 @@ async fn followed(server: &Server, accepted: &Answer) -> anyhow::Result<Version>
 /// Make a version the one that workflows use.
 pub(super) async fn activate(server: &Server, block_type: &str, version: &str) -> anyhow::Result<ExitCode> {
     server.post(&format!("/blocks/{block_type}/versions/{version}/activate"), None).await?;
-    println!("{block_type} {version}: active");
+    say!("{block_type} {version}: active");
     Ok(ExitCode::SUCCESS)
 }

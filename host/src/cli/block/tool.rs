@@ -62,7 +62,7 @@ impl Tool {
 
     /// Say what is run, run it, and give what it wrote, whatever came of it.
     pub(super) async fn run(mut self) -> anyhow::Result<Result<Said, Failed>> {
-        eprintln!("$ {}", self.shown);
+        tell!("$ {}", self.shown);
         let output = self.command.output().await.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Usage(self.missing.to_owned()),
             _ => Usage(format!("{}: {error}", self.shown)),

@@ -154,10 +154,14 @@ fn headers(given: &HeaderMap) -> Vec<(String, Vec<u8>)> {
 
 fn patience(view: &HttpView, options: RequestOptions) -> Patience {
     let config = view.client().config();
-    let connect = options.connect_timeout.unwrap_or(config.connect_timeout).min(config.connect_timeout);
-    let first_byte = options.first_byte_timeout.map(|head| head.saturating_add(connect));
+    // Both are one limit: whether a connection has to be made is not known to who asks.
+    let connect = options.connect_timeout.map(|time| time.min(config.connect_timeout));
+    let first_byte = match (options.first_byte_timeout, connect) {
+        (Some(head), connect) => Some(head.saturating_add(connect.unwrap_or_default())),
+        (None, connect) => connect.map(|time| time.saturating_add(config.first_byte_timeout)),
+    };
     // Who wants to wait that long for the head gets the usual time for the rest.
-    let whole = first_byte.map(|head| head.saturating_add(config.timeout));
+    let whole = options.first_byte_timeout.map(|head| head.saturating_add(config.timeout));
     Patience { whole, first_byte, between_bytes: options.between_bytes_timeout }
 }
 

@@ -35,10 +35,10 @@ impl Build {
             }
         };
         let bytes = tokio::fs::read(&component).await.with_context(|| component.display().to_string())?;
-        println!("{}  {}  {}", component.display(), inspect::size(bytes.len()), crate::runtime::digest(&bytes));
+        say!("{}  {}  {}", component.display(), inspect::size(bytes.len()), crate::runtime::digest(&bytes));
         let block = self.local.sandbox(false).await?.load(bytes.into()).await;
         let block = block.with_context(|| format!("{} is no block", component.display()))?;
-        println!("{} {} is a block", block.manifest.block_type, block.manifest.version);
+        say!("{} {} is a block", block.manifest.block_type, block.manifest.version);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::super::permissions::printable;
 use super::compare::Difference;
 use crate::domain::{CallResult, LogLine};
 
@@ -62,7 +63,7 @@ impl Report {
         let execution_time = result.execution_time;
         let view = CaseView { name, file, status, messages, differences, logs, execution_time };
         if !self.json {
-            println!("{}", text(&view));
+            say!("{}", text(&view));
         }
         self.cases.push(view);
     }
@@ -76,9 +77,9 @@ impl Report {
         let failed = self.failed();
         let passed = self.cases.len() - failed;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&Summary { passed, failed, cases: &self.cases })?);
+            say!("{}", serde_json::to_string_pretty(&Summary { passed, failed, cases: &self.cases })?);
         } else {
-            println!("\n{passed} passed, {failed} failed");
+            say!("\n{passed} passed, {failed} failed");
         }
         Ok(())
     }
@@ -87,8 +88,8 @@ impl Report {
 fn text(case: &CaseView) -> String {
     let kind = if case.file.is_some() { "case" } else { "example" };
     let time = case.execution_time.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
-    let mut lines = vec![format!("{kind} {}: {}{time}", case.name, case.status)];
-    lines.extend(case.messages.iter().map(|message| format!("  {message}")));
+    let mut lines = vec![format!("{kind} {}: {}{time}", printable(&case.name), case.status)];
+    lines.extend(case.messages.iter().map(|message| format!("  {}", shown(message))));
     for Difference { pointer, expected, got } in &case.differences {
         let nothing = "nothing".to_owned();
         lines.push(format!("  at {pointer}"));
@@ -97,9 +98,14 @@ fn text(case: &CaseView) -> String {
     }
     for LogLine { level, message, fields, .. } in &case.logs {
         let fields = fields.as_ref().map(|fields| format!(" {}", fields.as_str())).unwrap_or_default();
-        lines.push(format!("  log {level}: {message}{fields}"));
+        lines.push(format!("  log {level}: {}", printable(&format!("{message}{fields}"))));
     }
     lines.join("\n")
+}
+
+/// A message may have lines, as a stack does.
+fn shown(message: &str) -> String {
+    message.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,0 +1,112 @@
+//! Schemas of uploaded blocks: whatever they make of a document, the server is well.
+
+use serde_json::{Value, json};
+
+use super::{bytes, uploaded};
+use crate::server::{Server, command};
+use crate::support::guest;
+
+/// A block of type `custom.{name}` with these schemas.
+fn block(name: &str, config: &Value, input: &Value) -> Vec<u8> {
+    let manifest = json!({
+        "type": format!("custom.{name}"), "version": "1.0.0", "name": name, "outputs": [{"port": "output"}],
+        "configSchema": config, "inputSchema": input,
+    });
+    bytes::with_manifest(std::fs::read(guest("any-manifest")).unwrap(), &manifest)
+}
+
+/// What a call of it comes to.
+async fn called(server: &Server, name: &str, config: &Value, input: &Value) -> Value {
+    let body = json!({"config": config, "input": input, "version": "1.0.0"});
+    let (status, answer) = server.post(&format!("/blocks/custom.{name}/test"), &body).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+/// A server whose blocks, and checks, have a second.
+async fn server() -> Server {
+    let mut serve = command("serve", "sqlite::memory:", &[]);
+    serve.args(["--cpu-ms", "1000"]);
+    Server::of(serve).await
+}
+
+async fn is_well(server: &Server) {
+    let body = json!({"config": {"expression": "input.a + 1"}, "input": {"a": 1}});
+    let (status, answer) = server.post("/blocks/core.transform/test", &body).await;
+    assert_eq!((status, &answer["output"]), (200, &json!(2)), "{answer}");
+}
+
+/// `levels` of `{"a": …}` around `inner`.
+fn deep(levels: usize, inner: Value) -> Value {
+    (0..levels).fold(inner, |inner, _| json!({"a": inner}))
+}
+
+fn through_a() -> Value {
+    json!({"properties": {"a": {"$ref": "#"}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unions_that_contain_themselves_are_checked_like_any_schema() {
+    let server = server().await;
+    let group = |name: &str| {
+        let items = json!({"type": "array", "items": {"$ref": "#"}});
+        json!({"required": ["op", "of"], "properties": {"op": {"const": name}, "of": items}})
+    };
+    let leaf =
+        json!({"required": ["op", "field"], "properties": {"op": {"const": "has"}, "field": {"type": "string"}}});
+    let schema = json!({"oneOf": [group("and"), group("or"), leaf]});
+    uploaded(&server, block("union", &schema, &json!({"$ref": "#/$defs/x", "$defs": {"x": schema}}))).await;
+    let has = |field: Value| json!({"op": "has", "field": field});
+    let nested = |inner: Value| json!({"op": "and", "of": [{"op": "or", "of": [inner, {"op": "and", "of": []}]}]});
+    let good = nested(has(json!("x")));
+    let answer = called(&server, "union", &good, &good).await;
+    assert_eq!((&answer["status"], &answer["output"]), (&json!("completed"), &good), "{answer}");
+    for (config, input, code) in
+        [(has(json!(7)), good.clone(), "invalid-config"), (good, has(json!(7)), "invalid-input")]
+    {
+        let answer = called(&server, "union", &config, &input).await;
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+        assert!(answer["error"]["details"]["errors"].as_array().is_some_and(|errors| !errors.is_empty()), "{answer}");
+    }
+    server.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_nothing_else() {
+    let server = server().await;
+    let wrapped = (0..55).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
+    let many = |schema: &Value, count: usize| vec![schema.clone(); count];
+    // Each schema is looked at again for every one around it, at six levels of the document.
+    let sees = (0..6).fold(json!({"type": "string"}), |inner, _| {
+        let around = (0..18).fold(json!({"properties": {"a": inner}}), |inner, _| json!({"anyOf": [inner]}));
+        json!({"anyOf": [around], "unevaluatedProperties": false})
+    });
+    let strings = json!({"items": {"allOf": many(&json!({"type": "string"}), 900)}});
+    let cases = [
+        ("stack", json!({"type": "object", "allOf": [wrapped]}), deep(100, json!(1))),
+        ("twice", json!({"type": "object", "allOf": many(&through_a(), 2)}), deep(100, json!(1))),
+        ("sees", sees, deep(6, json!(1))),
+        ("errors", strings, json!(vec![1; 100_000])),
+        (
+            "patterns",
+            json!({"items": {"anyOf": many(&json!({"pattern": "^\\p{L}{22}[a-z]{3}y"}), 90)}}),
+            json!(["a", 1, "b"]),
+        ),
+    ];
+    for (name, schema, input) in cases {
+        uploaded(&server, block(name, &json!(true), &schema)).await;
+        let config = json!({});
+        let calls = (0..3).map(|_| called(&server, name, &config, &input));
+        let answers = futures::future::join_all(calls).await;
+        for answer in answers {
+            assert_eq!(
+                (&answer["status"], &answer["error"]["code"]),
+                (&json!("failed"), &json!("invalid-input")),
+                "{name}"
+            );
+            assert!(answer.to_string().len() < 100_000, "{name}: {}", answer.to_string().len());
+        }
+        is_well(&server).await;
+    }
+    server.terminate().await;
+}
