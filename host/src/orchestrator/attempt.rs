@@ -134,7 +134,12 @@ impl Attempts<'_> {
         };
         let report = node.block.call(call, self.progress.clone()).await;
         row.logs_dropped += report.logs_dropped + keep_logs(&mut row.logs, report.logs, node.limits.log_lines);
-        keep_exchanges(&mut row.exchanges, report.exchanges);
+        if keep_exchanges(&mut row.exchanges, report.exchanges) > 0 {
+            tracing::warn!(
+                execution_id = run.execution_id.as_str(),
+                "a node's calls had more exchanges than are recorded"
+            );
+        }
         report.result
     }
 }
@@ -148,16 +153,26 @@ pub(super) fn keep_logs(kept: &mut Vec<LogLine>, mut lines: Vec<LogLine>, limit:
     excess as u64
 }
 
-/// The exchanges of all calls together; those of earlier ones come first.
-pub(super) fn keep_exchanges(kept: &mut Option<Json>, new: Option<Json>) {
-    let Some(new) = new else { return };
-    let earlier = kept.as_ref().and_then(|kept| kept.decode::<Vec<Json>>().ok()).unwrap_or_default();
-    if earlier.is_empty() {
+/// Most that is kept of the exchanges of more than one call, in bytes.
+const EXCHANGES_BYTES: usize = 16 << 20;
+
+/// The exchanges of all calls together; those of earlier ones come first. How many of `new` had no room.
+pub(super) fn keep_exchanges(kept: &mut Option<Json>, new: Option<Json>) -> u64 {
+    let Some(new) = new else { return 0 };
+    let Some(earlier) = kept.as_ref().filter(|kept| kept.as_str() != "[]") else {
         *kept = Some(new);
-    } else {
-        let later: Vec<Json> = new.decode().unwrap_or_default();
-        *kept = Some(Json::encode(&earlier.into_iter().chain(later).collect::<Vec<_>>()));
+        return 0;
+    };
+    let later: Vec<Json> = new.decode().unwrap_or_default();
+    if later.is_empty() {
+        return 0;
     }
+    if earlier.as_str().len() + new.as_str().len() > EXCHANGES_BYTES {
+        return later.len() as u64;
+    }
+    let earlier: Vec<Json> = earlier.decode().unwrap_or_default();
+    *kept = Some(Json::encode(&earlier.into_iter().chain(later).collect::<Vec<_>>()));
+    0
 }
 
 fn waiting_row(row: &CallRow<Outputs>, suspension: Suspension) -> CallRow {

@@ -76,8 +76,8 @@ pub async fn call(
             let call = Call { config, config_checked: false, ports: &ports, input, context, limits, access };
             let report = block.call(call, None).await;
             result.logs_dropped += report.logs_dropped + keep_logs(&mut result.logs, report.logs, limits.log_lines);
-            keep_exchanges(&mut result.exchanges, report.exchanges);
-            result.exchanges_dropped += report.exchanges_dropped;
+            let dropped = keep_exchanges(&mut result.exchanges, report.exchanges);
+            result.exchanges_dropped += report.exchanges_dropped + dropped;
             match report.result {
                 Ok(Finished::Suspended { after_ms, state: given }) => {
                     state = Some(given);

@@ -74,13 +74,17 @@ async fn unions_that_contain_themselves_are_checked_like_any_schema() {
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_nothing_else() {
     let server = server().await;
-    let wrapped = (0..55).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
+    let wrapped = (0..50).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
     let many = |schema: &Value, count: usize| vec![schema.clone(); count];
     // Each schema is looked at again for every one around it, at six levels of the document.
-    let sees = (0..6).fold(json!({"type": "string"}), |inner, _| {
-        let around = (0..18).fold(json!({"properties": {"a": inner}}), |inner, _| json!({"anyOf": [inner]}));
+    let level = |next: usize| {
+        let inner = json!({"properties": {"a": {"$ref": format!("#/$defs/s{next}")}}});
+        let around = (0..18).fold(inner, |inner, _| json!({"anyOf": [inner]}));
         json!({"anyOf": [around], "unevaluatedProperties": false})
-    });
+    };
+    let levels: serde_json::Map<String, Value> = (0..6).map(|n| (format!("s{n}"), level(n + 1))).collect();
+    let mut sees = json!({"$defs": levels, "$ref": "#/$defs/s0"});
+    sees["$defs"]["s6"] = json!({"type": "string"});
     let strings = json!({"items": {"allOf": many(&json!({"type": "string"}), 900)}});
     let cases = [
         ("stack", json!({"type": "object", "allOf": [wrapped]}), deep(100, json!(1))),
