@@ -11,7 +11,7 @@ const RESERVED: [(&str, &[&str]); 12] = [
     ("wasmtime", &["runtime/", "capabilities/"]),
     ("wasmtime_wasi", &["runtime/", "capabilities/"]),
     ("sqlx", &["store/"]),
-    ("petgraph", &["orchestrator/plan.rs", "blocks/schema_cost/mod.rs", "blocks/schema_cost/growth.rs"]),
+    ("petgraph", &["orchestrator/plan.rs", "blocks/schema_cost/"]),
     ("hyper", &["capabilities/http/"]),
     ("hyper_rustls", &["capabilities/http/"]),
     ("hyper_util", &["capabilities/http/"]),
