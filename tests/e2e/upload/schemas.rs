@@ -75,6 +75,8 @@ async fn unions_that_contain_themselves_are_checked_like_any_schema() {
 async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_nothing_else() {
     let server = server().await;
     let wrapped = (0..50).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
+    // As deep as the server itself goes.
+    let near = (0..7).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
     let many = |schema: &Value, count: usize| vec![schema.clone(); count];
     // Each schema is looked at again for every one around it, at six levels of the document.
     let level = |next: usize| {
@@ -88,6 +90,7 @@ async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_noth
     let strings = json!({"items": {"allOf": many(&json!({"type": "string"}), 900)}});
     let cases = [
         ("stack", json!({"type": "object", "allOf": [wrapped]}), deep(100, json!(1))),
+        ("near", json!({"type": "object", "allOf": [near]}), deep(120, json!(1))),
         ("twice", json!({"type": "object", "allOf": many(&through_a(), 2)}), deep(100, json!(1))),
         ("sees", sees, deep(6, json!(1))),
         ("errors", strings, json!(vec![1; 100_000])),

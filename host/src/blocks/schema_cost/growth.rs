@@ -11,7 +11,7 @@ use super::Reading;
 /// What is inside of itself applies to as many levels of a document; JSON is read to 128.
 const LEVELS: u64 = 128;
 /// Schemas at work inside of each other: each takes some of a thread's stack.
-const MOST_NESTED: u64 = 2_000;
+const MOST_NESTED: u64 = 1_200;
 /// Steps that finding it out may take.
 const MOST_STEPS: u64 = 1_000_000;
 
@@ -63,8 +63,9 @@ impl<'a> Growth<'_, 'a> {
         let cycle: HashSet<NodeIndex> = group.iter().copied().filter(|_| is_cycle).collect();
         let below = group.iter().flat_map(|node| graph.neighbors(*node)).filter(|node| !cycle.contains(node));
         let below = below.filter_map(|node| self.nested.get(&node)).max().copied().unwrap_or(0);
-        // Along a cycle each of its schemas may be at work once a level.
-        let nested = if is_cycle { LEVELS.saturating_mul(group.len() as u64) } else { 1 }.saturating_add(below);
+        let mut heights = HashMap::new();
+        let height = group.iter().map(|node| self.height(*node, &cycle, &mut heights)).max().unwrap_or(1);
+        let nested = if is_cycle { LEVELS.saturating_mul(height) } else { 1 }.saturating_add(below);
         if nested > MOST_NESTED {
             return None;
         }
@@ -83,6 +84,17 @@ impl<'a> Growth<'_, 'a> {
         self.work.extend(group.iter().map(|node| (*node, most)));
         self.nested.extend(group.iter().map(|node| (*node, nested)));
         Some(())
+    }
+
+    /// How many schemas of a cycle are at work inside of each other at one level of a document.
+    fn height(&self, node: NodeIndex, cycle: &HashSet<NodeIndex>, known: &mut HashMap<NodeIndex, u64>) -> u64 {
+        if let Some(known) = known.get(&node) {
+            return *known;
+        }
+        let inner = self.reading.graph[node].in_place.iter().filter(|inner| cycle.contains(inner));
+        let height = 1 + inner.map(|inner| self.height(*inner, cycle, known)).max().unwrap_or(0);
+        known.insert(node, height);
+        height
     }
 
     /// The schemas that apply where one does, it among them, and how often each.

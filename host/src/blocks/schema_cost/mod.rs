@@ -231,6 +231,14 @@ mod tests {
             json!({"properties": {"next": {"$ref": "#"}}, "additionalProperties": {"$ref": "#"}}),
             json!({"oneOf": [{"properties": {"all": {"items": {"$ref": "#"}}}}, {"properties": {"not": {"$ref": "#"}}}]}),
             json!({"oneOf": (0..200).map(|n| json!({"const": n})).collect::<Vec<_>>()}),
+            json!({"$ref": "#/$defs/node", "$defs": {
+                "node": {"allOf": [{"$ref": "#/$defs/base"}], "properties": {"kind": {"enum": ["a", "b"]}}},
+                "base": {"properties": {
+                    "children": {"type": "array", "items": {"$ref": "#/$defs/node"}}, "next": {"$ref": "#/$defs/node"},
+                    "by": {"additionalProperties": {"$ref": "#/$defs/node"}}, "pair": {"$ref": "#/$defs/pair"},
+                }},
+                "pair": {"prefixItems": [{"$ref": "#/$defs/node"}, {"$ref": "#/$defs/node"}]},
+            }}),
             json!({"properties": {"a": {"unevaluatedProperties": false}}}),
             json!({"examples": [{"$schema": "x"}], "default": {"$ref": "https://a.example/s"}}),
         ] {
