@@ -28,6 +28,8 @@ const MOST_WORK: u64 = 2_000_000;
 const MOST_COLLECTED: u64 = 200_000;
 /// From this size on, in values, documents are not repeated in messages.
 const SHOWN: u64 = 1_000;
+/// All findings together, in bytes.
+const FINDINGS_BYTES: usize = 256 << 10;
 /// Longest message in bytes.
 const MESSAGE_BYTES: usize = 1_000;
 
@@ -98,14 +100,18 @@ impl Schema {
     ) -> Vec<Problem> {
         let Kind::Here(compiled, work) = &self.0 else { return Vec::new() };
         let all = weight(value).saturating_mul(*work);
-        let whole = |message: &str| vec![Problem::new(at, code, message)];
+        // What is not known yet is checked with the call.
+        let whole = |message: &str| {
+            let found = templated.is_empty().then(|| Problem::new(at, code, message));
+            found.into_iter().collect()
+        };
         if all > MOST_WORK {
             return whole("is too large to be checked by the block's schema");
         }
         if compiled.validator.is_valid(value) {
             return Vec::new();
         }
-        if all > MOST_COLLECTED && templated.is_empty() {
+        if all > MOST_COLLECTED {
             return whole("does not fit the block's schema, and is too large to say where");
         }
         let mut found = Vec::new();
@@ -178,7 +184,14 @@ impl Compiled {
 
     fn findings(&self, value: &Value) -> Vec<Finding> {
         let errors = self.validator.iter_errors(value).take(MAX_FINDINGS);
-        errors.map(|error| (error.instance_path().to_string(), self.message(&error, value))).collect()
+        let found = errors.map(|error| (error.instance_path().to_string(), self.message(&error, value)));
+        // Names of members may be of any length, and come with each finding below them.
+        let fits = |room: &mut usize, finding: Finding| {
+            *room = room.checked_sub(finding.0.len() + finding.1.len())?;
+            Some(finding)
+        };
+        let found: Vec<Finding> = found.scan(FINDINGS_BYTES, fits).collect();
+        if found.is_empty() { vec![(String::new(), "does not fit the block's schema".to_owned())] } else { found }
     }
 
     /// What is wrong; a choice of constants, each in a schema of its own for the sake of its description, is listed.
@@ -242,6 +255,27 @@ mod tests {
         for schema in [json!(false), json!({"type": "object"}), json!({"title": "t", "minimum": 1})] {
             assert!(!Schema::compile(&schema).unwrap().is_trivial(), "{schema}");
         }
+    }
+
+    #[test]
+    fn findings_take_no_more_than_their_room() {
+        let strings = json!({"additionalProperties": {"items": {"type": "string"}}});
+        let found = |name: &str| {
+            let compiled = Compiled::new(&strings, KEPT_PATTERN_BYTES).unwrap();
+            compiled.findings(&json!({name: [1, 2, 3]}))
+        };
+        assert_eq!(found("a").len(), 3);
+        assert_eq!(found(&"a".repeat(FINDINGS_BYTES / 2)).len(), 1);
+        let whole = found(&"a".repeat(FINDINGS_BYTES));
+        assert_eq!((whole.len(), whole[0].0.as_str()), (1, ""));
+    }
+
+    #[test]
+    fn of_a_large_config_with_templates_nothing_is_said_before_its_call() {
+        let schema = Schema::compile(&json!({"items": {"type": "string"}})).unwrap();
+        let large = json!(vec![1; usize::try_from(MOST_COLLECTED).unwrap() + 1]);
+        assert_eq!(schema.check_partial(&large, "/config", "invalid-config", &[]).len(), 1);
+        assert!(schema.check_partial(&large, "/config", "invalid-config", &["/config/0"]).is_empty());
     }
 
     #[test]
