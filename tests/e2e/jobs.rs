@@ -5,7 +5,7 @@ use std::time::Duration;
 use blockyard::app::App;
 use blockyard::config::Config;
 use blockyard::domain::{EventKind, ExecutionId, JobId, JobStatus, JobType, Json, UserId};
-use blockyard::jobs::{Cancelled, JobOptions, Ticket};
+use blockyard::jobs::{Begin, Cancelled, JobOptions, Ticket};
 use serde_json::{Value, json};
 
 use crate::support::{app, config, config_on_disk, graph};
@@ -87,12 +87,12 @@ async fn higher_priorities_go_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delayed_job_begins_when_it_is_due() {
     let app = app(&["pause"]).await;
-    let at = app.sources.now_ms() + 300;
-    let ticket = submit(&app, JobType::Block, pause(0), |job| job.run_at = Some(at)).await;
+    let ticket = submit(&app, JobType::Block, pause(0), |job| job.begin = Begin::After(300)).await;
     assert_eq!(ticket.status, JobStatus::Delayed);
     let job = ended(&app, ticket).await;
     assert_eq!(job.status, JobStatus::Completed);
-    assert!(job.started_at.unwrap() >= at, "{job:?}");
+    assert_eq!(job.run_at - job.created_at, 300);
+    assert!(job.started_at.unwrap() >= job.run_at, "{job:?}");
     app.stop().await;
 }
 
@@ -178,7 +178,7 @@ async fn a_pause_outlives_a_restart() {
     // Another queue's job goes through the claiming meanwhile.
     let other = submit(&app, JobType::Block, pause(0), |job| {
         job.queue = "upload".to_owned();
-        job.run_at = Some(app.sources.now_ms() + 20);
+        job.begin = Begin::After(20);
     });
     assert_eq!(ended(&app, other.await).await.status, JobStatus::Completed);
     for id in [&id, &second.job_id] {

@@ -123,7 +123,7 @@ impl Server {
     /// The same, with the answer to its end.
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.open(request).await.into_parts();
-        let body = tokio::time::timeout(Duration::from_secs(20), axum::body::to_bytes(body, usize::MAX)).await;
+        let body = tokio::time::timeout(Duration::from_secs(120), axum::body::to_bytes(body, usize::MAX)).await;
         let body = body.expect("the answer ends").unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::options::JobOptions;
 use super::plans::LoadPlanError;
 use super::queue::Queue;
-use super::submit::{JobOptions, Submit};
+use super::submit::Submit;
 use crate::domain::{JobId, JobStatus, Json, UserId};
 use crate::store::{JobFilter, JobSummary, StoreError};
 

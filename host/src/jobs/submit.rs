@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::options::JobOptions;
 use super::queue::{Queue, Shared};
 use super::webhooks::{self, PreparedWebhook};
-use crate::config::WORKFLOW_QUEUE;
 use crate::domain::{
-    EventKind, Execution, ExecutionId, ExecutionStatus, JobId, JobStatus, JobType, Json, Mode, RunOptions,
-    TimelineEntry, UserId, WebhookSecret,
+    EventKind, Execution, ExecutionId, ExecutionStatus, JobId, JobStatus, Json, Mode, RunOptions, TimelineEntry,
+    UserId, WebhookSecret,
 };
 use crate::orchestrator::{Plan, Start, merged_variables};
-use crate::store::{Claim, Commit, FlowPlace, IdempotencyKey, Once, Record, StoreError, Submission, Urgency};
+use crate::store::{Claim, Commit, IdempotencyKey, Once, Record, StoreError, Submission, Urgency};
 
 /// An execution to start, and how its job is to be treated.
 #[derive(Debug)]
@@ -38,45 +38,6 @@ pub struct Submit {
     pub job: JobOptions,
     /// Whether the caller waits for the end. Then the submission is committed with it, at the latest.
     pub waits: bool,
-}
-
-/// How a job is to be treated.
-#[derive(Clone, Debug)]
-pub struct JobOptions {
-    /// What it does.
-    pub job_type: JobType,
-    /// For people.
-    pub name: Option<String>,
-    /// What it was asked, if that is more than its execution tells.
-    pub payload: Option<Json>,
-    /// Where it waits: one of the configured queues.
-    pub queue: String,
-    /// Higher goes first.
-    pub priority: i64,
-    /// When it may begin, in Unix milliseconds; at once if absent.
-    pub run_at: Option<i64>,
-    /// How often it may be begun when it fails through no fault of its own; the configured number if absent.
-    pub max_attempts: Option<u32>,
-    /// Its place in a flow.
-    pub place: Option<FlowPlace>,
-    /// Where its events are sent; made by [`Queue::prepare_webhook`].
-    pub webhook: Option<PreparedWebhook>,
-}
-
-impl Default for JobOptions {
-    fn default() -> Self {
-        Self {
-            job_type: JobType::Workflow,
-            name: None,
-            payload: None,
-            queue: WORKFLOW_QUEUE.to_owned(),
-            priority: 0,
-            run_at: None,
-            max_attempts: None,
-            place: None,
-            webhook: None,
-        }
-    }
 }
 
 /// A job that was handed in.
@@ -153,9 +114,9 @@ impl Queue {
     pub fn submit(&self, submit: Submit) -> Result<Ticket, SubmitError> {
         let shared = &self.shared;
         self.admit(&submit.job)?;
-        let slot = self.slot(&submit.job);
         let id: ExecutionId = shared.sources.id().into();
         let now = shared.sources.now_ms();
+        let slot = self.slot(&submit.job, now);
         let submission = shared.submission(&submit, &id, now, slot.is_some());
         let status = submission.status();
         let urgency = if submit.waits && slot.is_some() { Urgency::RideAlong } else { Urgency::Now };
@@ -176,9 +137,9 @@ impl Queue {
     pub async fn submit_once(&self, submit: Submit, key: IdempotencyKey) -> Result<Submitted, SubmitError> {
         let shared = &self.shared;
         self.admit(&submit.job)?;
-        let slot = self.slot(&submit.job);
         let id: ExecutionId = shared.sources.id().into();
         let now = shared.sources.now_ms();
+        let slot = self.slot(&submit.job, now);
         let submission = shared.submission(&submit, &id, now, slot.is_some());
         let status = submission.status();
         let execution = new_execution(&submission);
@@ -235,10 +196,10 @@ impl Queue {
     }
 
     /// A free slot, if the job may begin without being claimed: nothing waits, and no limit has to be kept.
-    fn slot(&self, job: &JobOptions) -> Option<OwnedSemaphorePermit> {
+    fn slot(&self, job: &JobOptions, now: i64) -> Option<OwnedSemaphorePermit> {
         let shared = &self.shared;
         let limited = shared.jobs.user_concurrency.is_some() || shared.jobs.queue_concurrency.contains_key(&job.queue);
-        let later = job.run_at.is_some() || job.place.is_some();
+        let later = job.begin.time(now) > now || job.place.is_some();
         let waits = limited || later || self.is_paused(&job.queue) || shared.backlog.is_waiting();
         if !shared.jobs.worker || waits {
             return None;
@@ -311,7 +272,7 @@ impl Shared {
             priority: job.priority,
             max_attempts: job.max_attempts.unwrap_or(self.jobs.max_attempts).max(1),
             created_at: now,
-            run_at: job.run_at.unwrap_or(now).max(now),
+            run_at: job.begin.time(now),
             place: job.place.clone(),
             claim: claimed.then(|| Claim { owner: self.owner.clone(), lease_until: now.saturating_add(lease) }),
         }

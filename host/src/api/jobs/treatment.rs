@@ -9,7 +9,7 @@ use super::super::ApiState;
 use super::super::problem::{ApiError, ApiResult};
 use super::super::webhooks::secret;
 use crate::domain::{Json, Problem, UserId};
-use crate::jobs::{JobOptions, WebhookError, WebhookRequest};
+use crate::jobs::{Begin, JobOptions, WebhookError, WebhookRequest};
 
 /// Highest priority, and with a minus the lowest.
 const MAX_PRIORITY: i64 = 1_000_000;
@@ -68,8 +68,7 @@ impl Treatment {
     /// # Errors
     /// All that is out of bounds, with its place in the request.
     pub(in crate::api) fn apply(self, state: &ApiState, job: &mut JobOptions) -> ApiResult<()> {
-        let now = state.sources.now_ms();
-        let errors = self.problems(now);
+        let errors = self.problems(state.sources.now_ms());
         if !errors.is_empty() {
             return Err(ApiError::invalid_job(errors));
         }
@@ -78,9 +77,11 @@ impl Treatment {
             job.queue = queue;
         }
         job.priority = self.priority.unwrap_or(0);
-        // What is due already begins at once.
-        let later = self.run_at.or_else(|| self.delay.map(|delay| now.saturating_add(delay)));
-        job.run_at = later.filter(|at| *at > now);
+        job.begin = match (self.run_at, self.delay) {
+            (Some(time), _) => Begin::At(time),
+            (None, Some(delay)) => Begin::After(delay),
+            (None, None) => Begin::AtOnce,
+        };
         job.max_attempts = self.max_attempts.and_then(|attempts| u32::try_from(attempts).ok());
         if let Some(Webhook { url, events, secret }) = self.webhook {
             let request = WebhookRequest { url, events, secret };

@@ -51,7 +51,7 @@ impl Stream {
                 }
                 continue;
             }
-            let soon = tokio::time::timeout(Duration::from_secs(20), self.body.next()).await;
+            let soon = tokio::time::timeout(Duration::from_secs(120), self.body.next()).await;
             self.text.push_str(std::str::from_utf8(&soon.expect("something comes")?.unwrap()).unwrap());
         }
     }
@@ -245,7 +245,7 @@ async fn all_streams_share_the_places() {
     }
     let closed = server.state.closed();
     drop(streams);
-    tokio::time::timeout(Duration::from_secs(20), closed).await.expect("all places are given back");
+    tokio::time::timeout(Duration::from_secs(120), closed).await.expect("all places are given back");
     assert_eq!(server.get(&format!("/jobs/{id}/events")).await.status, 200);
 }
 

@@ -57,7 +57,7 @@ async fn waiting_answers_with_the_execution_and_not_waiting_with_ids() {
 async fn all_nodes_are_shown_with_their_items() {
     let server = Server::start().await;
     let request = json!({"workflowDefinition": fan_out(), "input": [{"n": 1}, {"n": 0}, {"n": 7}]});
-    let ran = server.post("/workflows/execute?wait=20&include=nodes,timeline", &request).await.json();
+    let ran = server.post("/workflows/execute?wait=100&include=nodes,timeline", &request).await.json();
     assert_eq!(ran["status"], "completed", "{ran:#}");
     let nodes = ran["nodes"].as_object().unwrap();
     assert_eq!(nodes.keys().collect::<Vec<_>>(), ["big", "each", "none", "after"]);

@@ -186,7 +186,7 @@ async fn a_parent_that_never_ran_is_not_retried() {
     // One that ran has all that it needs.
     let (path, answer) = start(&server, &flow(vec![job(evaluates("1", &json!(0)))])).await;
     ended(&server, &path).await;
-    let root = format!("/jobs/{}/retry?wait=20", answer.json()["jobId"].as_str().unwrap());
+    let root = format!("/jobs/{}/retry?wait=100", answer.json()["jobId"].as_str().unwrap());
     let again = server.call("POST", &root).await.json();
     assert_eq!((&again["status"], &again["result"]["own"]), (&json!("completed"), &json!(1)), "{again}");
 }

@@ -40,7 +40,7 @@ async fn a_trigger_starts_its_workflow_with_what_was_sent() {
         ("authorization", "Bearer canary-token"),
         ("cookie", "canary=cookie"),
     ];
-    let ran = hook(&server, &format!("{path}?wait=20&a=1&a=2&b=%C3%A9"), &headers, r#"{"n": 1.0}"#).await;
+    let ran = hook(&server, &format!("{path}?wait=100&a=1&a=2&b=%C3%A9"), &headers, r#"{"n": 1.0}"#).await;
     assert_eq!((ran.status.as_u16(), &ran.json()["status"]), (200, &json!("completed")), "{}", ran.text());
     let input = ran.json()["input"].clone();
     assert_eq!(input["query"], json!({"a": ["1", "2"], "b": "é"}));
@@ -62,7 +62,7 @@ async fn a_trigger_starts_its_workflow_with_what_was_sent() {
 #[tokio::test]
 async fn whatever_programs_send_is_taken() {
     let server = server().await;
-    let path = format!("{}?wait=20", trigger(&server).await["path"].as_str().unwrap());
+    let path = format!("{}?wait=100", trigger(&server).await["path"].as_str().unwrap());
     let sent = async |kind: &str, body: Vec<u8>| {
         let ran = hook(&server, &path, &[("content-type", kind)], body).await;
         assert_eq!(ran.status, 200, "{kind}: {}", ran.text());
@@ -141,11 +141,11 @@ async fn a_token_at_a_misspelt_path_is_not_repeated() {
 async fn half_a_character_is_refused() {
     let server = server().await;
     let json = [("content-type", "application/json")];
-    let path = format!("{}?wait=20", trigger(&server).await["path"].as_str().unwrap());
+    let path = format!("{}?wait=100", trigger(&server).await["path"].as_str().unwrap());
     let refused = hook(&server, &path, &json, r#"{"s": "\ud800"}"#).await;
     assert_eq!(refused.problem(), (400, "invalid-json".to_owned()));
     let run = |input: &str| format!(r#"{{"input": {input}}}"#);
-    let execute = async |body: String| hook(&server, "/workflows/echo/execute?wait=20", &json, body).await;
+    let execute = async |body: String| hook(&server, "/workflows/echo/execute?wait=100", &json, body).await;
     for odd in [r#""\ud83d""#, r#"[{"\udc00": 1}]"#, r#""\ude00\ud83d""#] {
         let refused = execute(run(odd)).await;
         assert_eq!(refused.problem(), (400, "invalid-request".to_owned()));

@@ -21,7 +21,7 @@ async fn the_same_key_gives_back_the_same_job() {
     let server = Server::start().await;
     let first = with_key(&server, "/jobs", "k", &filter_job()).await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (202, ""));
-    let second = with_key(&server, "/jobs?wait=20", "k", &filter_job()).await;
+    let second = with_key(&server, "/jobs?wait=100", "k", &filter_job()).await;
     assert_eq!((second.status.as_u16(), second.header("idempotency-replayed")), (200, "true"));
     assert_eq!((&second.json()["id"], &second.json()["status"]), (&first.json()["jobId"], &json!("completed")));
     let third = with_key(&server, "/jobs", "k", &filter_job()).await;
@@ -47,7 +47,7 @@ async fn the_same_key_gives_back_the_same_job() {
 async fn two_requests_at_once_make_one_job() {
     let server = Server::start().await;
     let body = filter_job();
-    let requests = (0..16).map(|_| with_key(&server, "/jobs?wait=20", "same", &body));
+    let requests = (0..16).map(|_| with_key(&server, "/jobs?wait=100", "same", &body));
     let answers = futures::future::join_all(requests).await;
     let ids: std::collections::HashSet<_> =
         answers.iter().map(|answer| answer.json()["id"].as_str().unwrap().to_owned()).collect();
@@ -77,8 +77,8 @@ async fn keys_hold_for_executions_and_saved_workflows_too() {
     assert_eq!(one, other);
 
     let input = json!({"input": [{"n": 4}]});
-    let one = with_key(&server, "/workflows/w/execute?wait=20", "run", &input).await;
-    let other = with_key(&server, "/workflows/w/execute?wait=20", "run", &input).await;
+    let one = with_key(&server, "/workflows/w/execute?wait=100", "run", &input).await;
+    let other = with_key(&server, "/workflows/w/execute?wait=100", "run", &input).await;
     assert_eq!((&one.json()["executionId"], other.status.as_u16()), (&other.json()["executionId"], 200));
     assert_eq!(one.json()["output"], other.json()["output"]);
     let elsewhere = with_key(&server, "/workflows/z/execute", "run", &input).await;
@@ -92,7 +92,7 @@ async fn a_repeat_is_answered_whatever_has_become_of_the_world() {
     let scheduled = json!({"workflowId": "w", "cron": "0 0 1 1 *"});
     let schedule = server.post("/schedules", &scheduled).await.header("location").to_owned();
     let hook = server.post("/triggers", &json!({"workflowId": "w"})).await.json()["path"].as_str().unwrap().to_owned();
-    let done = server.post("/jobs?wait=20", &filter_job()).await.json()["id"].as_str().unwrap().to_owned();
+    let done = server.post("/jobs?wait=100", &filter_job()).await.json()["id"].as_str().unwrap().to_owned();
     let (run, retry) = (format!("{schedule}/run"), format!("/jobs/{done}/retry"));
     let requests = [
         ("/jobs", json!({"type": "WORKFLOW", "payload": {"workflowId": "w"}})),

@@ -50,7 +50,7 @@ async fn each_type_of_job_has_its_result() {
         (saved, "workflow", "/result/0/n", json!(7)),
         (workflow_job(json!([{"n": 3}])), "workflow", "/result/0/n", json!(3)),
     ] {
-        let answer = server.post("/jobs?wait=20", &request).await;
+        let answer = server.post("/jobs?wait=100", &request).await;
         let job = answer.json();
         assert_eq!((answer.status.as_u16(), &job["status"]), (200, &json!("completed")), "{job}");
         assert_eq!(job.pointer(pointer), Some(&expected), "{job}");
@@ -66,19 +66,19 @@ async fn each_type_of_job_has_its_result() {
 async fn a_job_tells_what_it_was_asked() {
     let server = Server::start().await;
     server.post("/workflows", &filter_workflow("w")).await;
-    let block = server.post("/jobs?wait=20", &filter_job()).await.json();
+    let block = server.post("/jobs?wait=100", &filter_job()).await.json();
     assert_eq!(block["payload"], filter_job()["payload"]);
     let metadata = json!({"ticket": "é"});
     let payload = json!({"workflowId": "w", "input": [{"n": 7}], "metadata": metadata, "variables": {"a": 1}});
-    let saved = server.post("/jobs?wait=20", &json!({"type": "WORKFLOW", "payload": payload})).await.json();
+    let saved = server.post("/jobs?wait=100", &json!({"type": "WORKFLOW", "payload": payload})).await.json();
     let expected = json!({"workflowId": "w", "version": 1, "input": [{"n": 7}], "mode": "production",
         "variables": {"a": 1}, "metadata": metadata});
     assert_eq!(saved["payload"], expected);
-    let inline = server.post("/jobs?wait=20", &workflow_job(json!([]))).await.json();
+    let inline = server.post("/jobs?wait=100", &workflow_job(json!([]))).await.json();
     let definition = &inline["payload"]["workflowDefinition"];
     assert_eq!((&definition["nodes"][0]["id"], &inline["payload"]["workflowId"]), (&json!("big"), &json!("w")));
     // Executions are jobs, however they are started.
-    let run = server.post("/workflows/w/execute?wait=20", &json!({"input": [{"n": 9}]})).await.json();
+    let run = server.post("/workflows/w/execute?wait=100", &json!({"input": [{"n": 9}]})).await.json();
     let job = server.get(&format!("/jobs/{}", run["jobId"].as_str().unwrap())).await.json();
     assert_eq!((&job["type"], &job["result"]), (&json!("WORKFLOW"), &json!([{"n": 9}])));
     let events: Vec<_> = job["timeline"].as_array().unwrap().iter().map(|entry| entry["event"].clone()).collect();
@@ -96,7 +96,7 @@ async fn a_failed_job_is_an_answer_with_its_error() {
     let server = Server::start().await;
     let mut job = failing_job();
     job["name"] = json!("näme 名 \u{202e}");
-    let failed = server.post("/jobs?wait=20", &job).await.json();
+    let failed = server.post("/jobs?wait=100", &job).await.json();
     assert_eq!((&failed["status"], &failed["name"]), (&json!("failed"), &job["name"]));
     assert!(failed["error"]["message"].is_string() && failed["result"].is_null(), "{failed}");
     let progress = server.get(&format!("/jobs/{}/progress", failed["id"].as_str().unwrap())).await.json();
@@ -221,7 +221,7 @@ async fn a_delayed_job_waits_and_can_be_cancelled() {
     // What is due already begins at once.
     job.as_object_mut().unwrap().remove("delay");
     job["runAt"] = json!(5);
-    assert_eq!(server.post("/jobs?wait=20", &job).await.json()["status"], "completed");
+    assert_eq!(server.post("/jobs?wait=100", &job).await.json()["status"], "completed");
     let run = json!({"input": [], "workflowDefinition": filter_workflow("w"), "delay": 3_600_000, "queue": "search"});
     let delayed = server.post("/workflows/execute", &run).await.json();
     assert_eq!(delayed["status"], "delayed");
@@ -237,9 +237,9 @@ async fn a_delayed_job_waits_and_can_be_cancelled() {
 async fn jobs_are_listed_by_what_they_are() {
     let server = Server::start().await;
     for _ in 0..3 {
-        server.post("/jobs?wait=20", &filter_job()).await;
+        server.post("/jobs?wait=100", &filter_job()).await;
     }
-    server.post("/jobs?wait=20", &workflow_job(json!([]))).await;
+    server.post("/jobs?wait=100", &workflow_job(json!([]))).await;
     let listed = async |query: &str| {
         let page = server.get(&format!("/jobs{query}")).await.json();
         (page["items"].as_array().unwrap().len(), page["nextCursor"].clone())
@@ -263,17 +263,17 @@ async fn a_retry_makes_a_new_job() {
     let mut job = filter_job();
     job["queue"] = json!("upload");
     job["name"] = json!("mine");
-    let first = server.post("/jobs?wait=20", &job).await.json();
+    let first = server.post("/jobs?wait=100", &job).await.json();
     let path = format!("/jobs/{}", first["id"].as_str().unwrap());
     let again = server.call("POST", &format!("{path}/retry")).await;
     assert_eq!((again.status.as_u16(), &again.json()["retryOf"]), (202, &first["id"]));
     assert_ne!(again.json()["jobId"], first["id"]);
-    let second = server.call("POST", &format!("{path}/retry?wait=20")).await.json();
+    let second = server.call("POST", &format!("{path}/retry?wait=100")).await.json();
     assert_ne!(second["id"], first["id"]);
     for member in ["type", "queue", "payload", "result", "name", "maxAttempts"] {
         assert_eq!(second[member], first[member], "{member}");
     }
-    let inline = server.post("/jobs?wait=20", &workflow_job(json!([{"n": 5}]))).await.json();
+    let inline = server.post("/jobs?wait=100", &workflow_job(json!([{"n": 5}]))).await.json();
     let path = format!("/jobs/{}/retry", inline["id"].as_str().unwrap());
     let retry = async || {
         let request = Request::post(path.as_str()).header("idempotency-key", "again");
@@ -296,7 +296,7 @@ async fn a_paused_queue_begins_nothing() {
     waits["name"] = json!("second");
     assert_eq!(server.post("/jobs?wait=0.05", &waits).await.json()["status"], "pending");
     // Others are in nobody's way.
-    assert_eq!(server.post("/jobs?wait=20", &workflow_job(json!([]))).await.status, 200);
+    assert_eq!(server.post("/jobs?wait=100", &workflow_job(json!([]))).await.status, 200);
     assert_eq!(server.get(&path).await.json()["status"], "pending");
     let resumed = server.call("POST", "/queues/default/resume").await.json();
     assert_eq!((&resumed["paused"], &resumed["concurrency"]), (&json!(false), &Value::Null));
@@ -317,9 +317,9 @@ async fn a_paused_queue_begins_nothing() {
 async fn statistics_count_and_measure() {
     let server = Server::start().await;
     for _ in 0..4 {
-        server.post("/jobs?wait=20", &filter_job()).await;
+        server.post("/jobs?wait=100", &filter_job()).await;
     }
-    server.post("/jobs?wait=20", &failing_job()).await;
+    server.post("/jobs?wait=100", &failing_job()).await;
     waiting_job(&server).await;
     let stats = server.get("/jobs/stats?window=60").await.json();
     assert_eq!(stats["total"], 6);
@@ -351,14 +351,14 @@ async fn a_job_that_cannot_be_loaded_is_dead_after_its_attempts_and_can_be_retri
     assert_eq!(dead["error"]["code"], "attempts-exhausted");
     assert_eq!(server.get("/jobs?status=dead").await.json()["items"].as_array().unwrap().len(), 1);
     server.state.store.spoil("UPDATE documents SET body = substr(body, 2)").await;
-    let retried = server.call("POST", &format!("{path}/retry?wait=20")).await.json();
+    let retried = server.call("POST", &format!("{path}/retry?wait=100")).await.json();
     assert_eq!((&retried["status"], &retried["maxAttempts"]), (&json!("completed"), &json!(2)));
 }
 
 #[tokio::test]
 async fn a_sweep_keeps_what_is_young() {
     let server = Server::start().await;
-    let job = server.post("/jobs?wait=20", &filter_job()).await.json();
+    let job = server.post("/jobs?wait=100", &filter_job()).await.json();
     assert_eq!(server.state.queue.sweep().await.unwrap(), 0);
     server.state.store.spoil("UPDATE jobs SET ended_at = 5").await;
     assert_eq!(server.state.queue.sweep().await.unwrap(), 1);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::handlers::PrepareError;
-use super::super::{Queue, Submit, SubmitError};
+use super::super::{Begin, Queue, Submit, SubmitError};
 use crate::domain::flow::with_member;
 use crate::domain::{EventKind, ExecutionId, FlowId, JobId, JobType, Json, Problem, Report, TimelineEntry, UserId};
 use crate::store::{FlowPlace, IdempotencyKey, NewFlow, Once, Record, StoreError, Urgency};
@@ -182,7 +182,7 @@ impl Queue {
             options.queue.clone_from(queue);
         }
         options.priority = node.priority;
-        options.run_at = (node.delay_ms > 0).then(|| self.shared.sources.now_ms().saturating_add(node.delay_ms));
+        options.begin = Begin::After(node.delay_ms);
         options.max_attempts = node.max_attempts;
         if let Some(payload) = &mut options.payload {
             *payload = with_member(payload, "flowId", &Json::encode(flow_id));
