@@ -65,6 +65,11 @@ fn lines(name: &str) -> String {
     lines
 }
 
+/// What the command came to; it may build all that a block needs.
+async fn patient(mut command: Command) -> Ran {
+    Ran::of(tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends in time").unwrap())
+}
+
 /// A mistake that a block's author makes.
 struct Mistake {
     /// In this file of the project.
@@ -95,8 +100,7 @@ async fn walk(name: &str, block_type: &str, output: &serde_json::Value, mistake:
     command.env("PATH", std::env::join_paths(programs).unwrap()).env("CARGO_TARGET_DIR", target());
     command.env("BLOCKYARD_SERVER", server.url()).env("BLOCKYARD_CACHE_DIR", cache_dir());
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output_of_script = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends in time").unwrap();
-    let ran = Ran::of(output_of_script).well();
+    let ran = patient(command).await.well();
     assert!(ran.out.contains(", 0 failed"), "{}{}", ran.out, ran.err);
 
     let (_, versions) = server.get(&format!("/blocks/{block_type}/versions")).await;
@@ -117,9 +121,8 @@ async fn walk(name: &str, block_type: &str, output: &serde_json::Value, mistake:
         command.env("CARGO_TARGET_DIR", target());
         command
     };
-    let built = tokio::time::timeout(PATIENCE, own("build").output()).await.expect("it ends in time").unwrap();
-    Ran::of(built).well();
-    let tested = Ran::of(own("test").output().await.unwrap());
+    patient(own("build")).await.well();
+    let tested = patient(own("test")).await;
     assert_eq!(tested.code, 1, "{}{}", tested.out, tested.err);
     let told = format!("{}{}", tested.out, tested.err);
     assert!(told.contains("the moon is in the way"), "{told}");
@@ -166,8 +169,7 @@ async fn the_walk_in_python_ends_with_a_workflow_that_uses_the_block() {
 async fn done(path: &str, verb: &str) -> String {
     let mut command = block(&root().join("examples/blocks").join(path), &[verb]);
     command.env("CARGO_TARGET_DIR", target());
-    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends in time").unwrap();
-    Ran::of(output).well().out
+    patient(command).await.well().out
 }
 
 /// The component of a block of this repository, built once whichever tests want it.
@@ -191,8 +193,7 @@ async fn native(path: &str, program: &str, arguments: &[&str]) -> Ran {
     let mut tests = Command::new(program);
     tests.args(arguments).current_dir(root().join("examples/blocks").join(path));
     tests.env("CARGO_TARGET_DIR", target()).env("PYTHONPATH", "sdk:src").env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = tokio::time::timeout(PATIENCE, tests.output()).await.expect("it ends in time").unwrap();
-    Ran::of(output).well()
+    patient(tests).await.well()
 }
 
 /// The folders in `examples/blocks/<language>`.

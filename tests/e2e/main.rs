@@ -5,6 +5,7 @@
 mod block_cli;
 mod block_cli_walk;
 mod builtins;
+mod cli;
 mod control;
 mod crash;
 mod durability;

@@ -1,14 +1,12 @@
 //! The command line.
 
-/// A line on standard output. Who reads it may be gone, as `head` is after a few lines; that is no failure.
+/// A line on standard output.
 macro_rules! say {
-    ($($line:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($line)*);
-    }};
+    () => { $crate::cli::output::line(format_args!("")) };
+    ($($line:tt)+) => { $crate::cli::output::line(format_args!($($line)+)) };
 }
 
-/// The same on standard error.
+/// The same on standard error, where nobody can be told if it fails.
 macro_rules! tell {
     ($($line:tt)*) => {{
         use std::io::Write as _;
@@ -25,6 +23,7 @@ mod jobs;
 mod layout;
 mod limits;
 mod logging;
+mod output;
 mod progress;
 mod report;
 mod run;
@@ -108,10 +107,14 @@ pub async fn main(cli: Cli) -> ExitCode {
         Command::Compile(compile) => compile.run(),
         Command::Check(check) => check.run(),
     };
-    outcome.unwrap_or_else(|error| {
-        tell!("error: {error:#}");
-        ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
-    })
+    match outcome {
+        Ok(_) if output::is_lost() => ExitCode::from(FAILED),
+        Ok(code) => code,
+        Err(error) => {
+            tell!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
+        }
+    }
 }
 
 #[cfg(test)]

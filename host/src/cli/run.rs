@@ -1,6 +1,5 @@
 //! `blockyard run FILE`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -114,8 +113,7 @@ impl Run {
         if execution.status == ExecutionStatus::Completed {
             let output = execution.output.as_str();
             let text = if self.json { layout::compact(output) } else { layout::pretty(output) };
-            // Whoever reads may have gone, which is no failure of the execution.
-            let _ = writeln!(std::io::stdout().lock(), "{text}");
+            say!("{text}");
             return Ok(ExitCode::SUCCESS);
         }
         match &execution.error {

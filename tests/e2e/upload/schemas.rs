@@ -79,28 +79,33 @@ async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_noth
     let near = (0..7).fold(through_a(), |inner, _| json!({"anyOf": [inner]}));
     let many = |schema: &Value, count: usize| vec![schema.clone(); count];
     // Each schema is looked at again for every one around it, at six levels of the document.
-    let level = |next: usize| {
-        let inner = json!({"properties": {"a": {"$ref": format!("#/$defs/s{next}")}}});
-        let around = (0..18).fold(inner, |inner, _| json!({"anyOf": [inner]}));
-        json!({"anyOf": [around], "unevaluatedProperties": false})
+    let sees = |around: usize| {
+        let level = |next: usize| {
+            let inner = json!({"properties": {"a": {"$ref": format!("#/$defs/s{next}")}}});
+            let around = (0..around).fold(inner, |inner, _| json!({"anyOf": [inner]}));
+            json!({"anyOf": [around], "unevaluatedProperties": false})
+        };
+        let levels: serde_json::Map<String, Value> = (0..6).map(|n| (format!("s{n}"), level(n + 1))).collect();
+        let mut sees = json!({"$defs": levels, "$ref": "#/$defs/s0"});
+        sees["$defs"]["s6"] = json!({"type": "string"});
+        sees
     };
-    let levels: serde_json::Map<String, Value> = (0..6).map(|n| (format!("s{n}"), level(n + 1))).collect();
-    let mut sees = json!({"$defs": levels, "$ref": "#/$defs/s0"});
-    sees["$defs"]["s6"] = json!({"type": "string"});
     let strings = json!({"items": {"allOf": many(&json!({"type": "string"}), 900)}});
+    let (found, place, end) =
+        ("input", "where cannot be found out within the limits", "takes more than 1 s of CPU time");
+    let twice = json!({"type": "object", "allOf": many(&through_a(), 2)});
+    let patterns = json!({"items": {"anyOf": many(&json!({"pattern": "^\\p{L}{22}[a-z]{3}y"}), 90)}});
     let cases = [
-        ("stack", json!({"type": "object", "allOf": [wrapped]}), deep(100, json!(1))),
-        ("near", json!({"type": "object", "allOf": [near]}), deep(120, json!(1))),
-        ("twice", json!({"type": "object", "allOf": many(&through_a(), 2)}), deep(100, json!(1))),
-        ("sees", sees, deep(6, json!(1))),
-        ("errors", strings, json!(vec![1; 100_000])),
-        (
-            "patterns",
-            json!({"items": {"anyOf": many(&json!({"pattern": "^\\p{L}{22}[a-z]{3}y"}), 90)}}),
-            json!(["a", 1, "b"]),
-        ),
+        ("stack", json!({"type": "object", "allOf": [wrapped]}), deep(100, json!(1)), found),
+        ("near", json!({"type": "object", "allOf": [near]}), deep(120, json!(1)), found),
+        ("twice", twice, deep(100, json!(1)), place),
+        ("sees", sees(18), deep(6, json!(1)), found),
+        // Whether it fits takes more time than there is.
+        ("forever", sees(50), deep(6, json!("fits")), end),
+        ("errors", strings, json!(vec![1; 100_000]), place),
+        ("patterns", patterns, json!(["a", 1, "b"]), found),
     ];
-    for (name, schema, input) in cases {
+    for (name, schema, input, words) in cases {
         uploaded(&server, block(name, &json!(true), &schema)).await;
         let config = json!({});
         let calls = (0..3).map(|_| called(&server, name, &config, &input));
@@ -111,6 +116,8 @@ async fn schemas_that_take_all_the_stack_time_or_memory_fail_their_call_and_noth
                 (&json!("failed"), &json!("invalid-input")),
                 "{name}"
             );
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains(words), "{name}: {message}");
             assert!(answer.to_string().len() < 100_000, "{name}: {}", answer.to_string().len());
         }
         is_well(&server).await;
