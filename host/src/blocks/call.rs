@@ -58,7 +58,7 @@ struct Told<'a> {
 pub struct Call<'a> {
     /// The config with templates filled in, as JSON.
     pub config: &'a str,
-    /// Whether `config` was checked against the schema before.
+    /// Whether it is known that `config` fits its schema.
     pub config_checked: bool,
     /// The ports that this config declares.
     pub ports: &'a [String],
@@ -75,9 +75,12 @@ pub struct Call<'a> {
 impl Block {
     /// Check and call. Dropping the future stops the guest.
     pub async fn call(&self, mut call: Call<'_>, progress: Progress) -> CallReport {
-        if let Err(failure) = self.check(&call).await {
+        // What checking takes is part of the call.
+        let (begun, limit) = (Instant::now(), call.limits.timeout);
+        if let Err(failure) = self.check(&call, begun).await {
             return CallReport::failed(failure);
         }
+        call.limits.timeout = limit.saturating_sub(begun.elapsed());
         let component = match self.code.ready() {
             Some(component) => component,
             None => {
@@ -138,13 +141,14 @@ impl Block {
         (self.manifest.stateless && grant.stateless).then_some(Reuse { user, grant })
     }
 
-    async fn check(&self, call: &Call<'_>) -> Result<(), CallFailure> {
-        let (runtime, limit) = (&self.runtime, call.limits.timeout);
-        if !(call.config_checked && self.config_schema.is_checked_early()) {
-            let found = self.config_schema.check(runtime, call.config, "", code::INVALID_CONFIG, limit).await?;
+    async fn check(&self, call: &Call<'_>, begun: Instant) -> Result<(), CallFailure> {
+        let runtime = &self.runtime;
+        let left = || call.limits.timeout.saturating_sub(begun.elapsed());
+        if !call.config_checked {
+            let found = self.config_schema.check(runtime, call.config, "", code::INVALID_CONFIG, left()).await?;
             refuse(code::INVALID_CONFIG, "config", &found)?;
         }
-        let found = self.input_schema.check(runtime, call.input.as_str(), "", code::INVALID_INPUT, limit).await?;
+        let found = self.input_schema.check(runtime, call.input.as_str(), "", code::INVALID_INPUT, left()).await?;
         refuse(code::INVALID_INPUT, "input", &found)
     }
 }

@@ -123,9 +123,7 @@ impl Catalogue {
         let blocks: Vec<Block> = futures::stream::iter(blocks).buffered(at_once).try_collect().await?;
         for block in blocks {
             let block = catalogue.offer(block)?;
-            let settings = catalogue.runtime.capabilities().vault.settings();
-            let grant = || Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned());
-            catalogue.grants.set_default(&block.manifest.block_type, grant);
+            catalogue.grants.set_default(&block.manifest.block_type, || catalogue.shipped_grant(&block));
         }
         Ok(catalogue)
     }
@@ -269,9 +267,20 @@ impl Catalogue {
         self.grants.set(block_type, grant);
     }
 
-    /// What a version asks for beyond its type's grant.
+    /// What a version asks for beyond its type's grant; of a block that ships with the product, what it came with beyond
+    /// what is left to it.
     pub fn missing(&self, block: &Block) -> Missing {
-        self.grant(&block.manifest.block_type).missing(&block.manifest, block.reveals)
+        let grant = self.grant(&block.manifest.block_type);
+        if builtin::is_builtin(block.digest()) {
+            return grant.lacks(&self.shipped_grant(block));
+        }
+        grant.missing(&block.manifest, block.reveals)
+    }
+
+    /// What a block that ships with the product comes with.
+    fn shipped_grant(&self, block: &Block) -> Grant {
+        let settings = self.runtime.capabilities().vault.settings();
+        Grant::of_builtin(&block.manifest, |name| settings.get(name).cloned())
     }
 
     /// Grows with every change of what a reference without a digest may mean.

@@ -18,14 +18,14 @@ use std::time::Duration;
 use blockyard_replay::Replay;
 
 use crate::capabilities::ProgressSink;
-use crate::domain::{Manifest, Problem};
+use crate::domain::Manifest;
 use crate::runtime::{CallLimits, Runtime};
 
 pub use access::{CallAccess, shared};
 pub use call::{Call, CallContext};
 pub use catalogue::{Catalogue, ResolveError, Versions};
 pub use register::RegisterError;
-pub use schema::{CHECK_COMMAND, PathSegment, check_alone, is_expression_field};
+pub use schema::{CHECK_COMMAND, Early, PathSegment, check_alone, is_expression_field};
 
 use access::{Grants, Settings};
 use code::Code;
@@ -65,8 +65,8 @@ impl Block {
 
     /// What is wrong with a config in which the values at the pointers `templated` are not filled in yet. Pointers
     /// start with `at`.
-    pub fn check_partial_config(&self, config: &serde_json::Value, at: &str, templated: &[&str]) -> Vec<Problem> {
-        self.config_schema.check_partial(config, at, crate::runtime::code::INVALID_CONFIG, templated)
+    pub fn check_config_early(&self, config: &serde_json::Value, at: &str, templated: &[&str]) -> Early {
+        self.config_schema.check_early(config, at, crate::runtime::code::INVALID_CONFIG, templated)
     }
 
     /// The limits of one call: the operator's, lowered by what the block wishes, with the node's own time limit.

@@ -42,14 +42,26 @@ impl Missing {
 impl Grant {
     /// What a version asks for beyond this. `reveals` says whether it can ask for the text of secrets.
     pub fn missing(&self, manifest: &Manifest, reveals: bool) -> Missing {
-        let uncovered = |wanted: &&HttpRule| !self.http.iter().any(|rule| covers(rule, wanted));
         let secrets = || manifest.secrets.iter().map(|slot| &slot.name);
         let sees_some = secrets().any(|name| self.reveal.contains(name));
         Missing {
-            http: manifest.http.iter().filter(uncovered).cloned().collect(),
+            http: self.uncovered(&manifest.http),
             reveal: if reveals && !sees_some { secrets().cloned().collect() } else { Vec::new() },
             stateless: manifest.stateless && !self.stateless,
         }
+    }
+
+    /// What `other` allows beyond this.
+    pub fn lacks(&self, other: &Self) -> Missing {
+        Missing {
+            http: self.uncovered(&other.http),
+            reveal: other.reveal.iter().filter(|name| !self.reveal.contains(name)).cloned().collect(),
+            stateless: other.stateless && !self.stateless,
+        }
+    }
+
+    fn uncovered(&self, wanted: &[HttpRule]) -> Vec<HttpRule> {
+        wanted.iter().filter(|wanted| !self.http.iter().any(|rule| covers(rule, wanted))).cloned().collect()
     }
 
     /// What a block that ships with the product comes with: the hosts that its manifest names, and those in settings

@@ -194,7 +194,8 @@ impl<'a> Compiler<'a> {
         let parsed = Template::parse(&node.config, &pointer(&at, "config"), &|path| is_expression_field(schema, path));
         let config = self.keep(parsed)?;
         let templated: Vec<&str> = config.expressions.iter().map(|expression| expression.pointer.as_str()).collect();
-        self.errors.extend(block.check_partial_config(&node.config, &format!("{at}/config"), &templated));
+        let early = block.check_config_early(&node.config, &format!("{at}/config"), &templated);
+        self.errors.extend(early.problems);
         for slot in node.secrets.keys().filter(|slot| !block.manifest.secrets.iter().any(|known| known.name == **slot))
         {
             let message = format!("block `{}` asks for no secret `{slot}`", block.manifest.block_type);
@@ -208,7 +209,7 @@ impl<'a> Compiler<'a> {
             id: node.id.clone(),
             ports: block.manifest.ports(&node.config),
             default_port: block.manifest.default_port().map(str::to_owned),
-            config_checked: config.constant().is_some(),
+            config_checked: early.is_all,
             config,
             for_each,
             retry: node.retry.clone(),

@@ -50,7 +50,7 @@ pub struct PlanNode {
     pub default_port: Option<String>,
     /// Its config.
     pub config: Template,
-    /// Whether the config holds no expression and was checked against its schema.
+    /// Whether the config holds no expression and is known to fit its schema.
     pub config_checked: bool,
     /// Names of stored secrets by the names that the block asks by, where they differ.
     pub secrets: BTreeMap<String, String>,

@@ -23,7 +23,7 @@ pub(in crate::api) struct VersionView {
     digest: String,
     /// `active`, `inactive`, or `pending`: it asks for more than it is granted.
     status: &'static str,
-    /// What it asks for beyond the grant of its type.
+    /// What it asks for beyond the grant of its type; of a block that ships with the product, what it came with beyond it.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Missing>,
 }
@@ -37,7 +37,7 @@ impl VersionView {
 /// A version as it stands now.
 pub(super) fn view(catalogue: &Catalogue, versions: &Versions, block: &Block) -> VersionView {
     let manifest = &block.manifest;
-    let missing = versions.owner.as_ref().map(|_| catalogue.missing(block)).filter(|missing| !missing.is_empty());
+    let missing = Some(catalogue.missing(block)).filter(|missing| !missing.is_empty());
     let status = match (&versions.active, &missing) {
         (Some(active), _) if *active == manifest.version => "active",
         (_, Some(_)) => "pending",

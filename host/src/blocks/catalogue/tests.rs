@@ -63,3 +63,22 @@ async fn a_later_start_offers_the_same_blocks_whatever_is_left_of_what_was_kept(
     let block = block.unwrap().1.shown().unwrap().clone();
     block.code.get(spoiled.runtime(), std::time::Duration::MAX).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_built_in_block_came_with_can_be_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    compiled_into(folder.path()).await;
+    let runtime = runtime(Some(folder.path().to_owned()), Sources::system()).await.0;
+    let catalogue = Catalogue::with_builtins(runtime).await.unwrap();
+    for (block_type, versions) in catalogue.types() {
+        let block = versions.shown().unwrap();
+        // What only an operator can name is missing nowhere.
+        assert!(catalogue.missing(block).is_empty(), "{block_type}");
+        let whole = catalogue.grant(&block_type);
+        catalogue.set_grant(block_type.clone(), Grant::default());
+        let Missing { http, reveal, stateless } = catalogue.missing(block);
+        assert_eq!(Grant { http, reveal, stateless }, *whole, "{block_type}");
+    }
+    let hunter = catalogue.types().into_iter().find(|(block_type, _)| block_type.as_str() == "api.hunter").unwrap().1;
+    assert_eq!(catalogue.missing(hunter.shown().unwrap()).http.len(), 1);
+}

@@ -45,6 +45,15 @@ enum Kind {
     Apart(String),
 }
 
+/// What is found out about a document before its call.
+#[derive(Debug, Default)]
+pub struct Early {
+    /// What is wrong whatever comes later.
+    pub problems: Vec<Problem>,
+    /// Whether that is all that can be wrong: else the call finds out.
+    pub is_all: bool,
+}
+
 struct Compiled {
     source: Value,
     validator: Validator,
@@ -73,11 +82,6 @@ impl Schema {
         matches!(self.0, Kind::Anything)
     }
 
-    /// Whether [`Schema::check_partial`] says all there is to say of a document without unknown values.
-    pub(super) fn is_checked_early(&self) -> bool {
-        !matches!(self.0, Kind::Apart(_))
-    }
-
     /// Whether it is a schema, of which only a process of its own can tell.
     ///
     /// # Errors
@@ -91,30 +95,26 @@ impl Schema {
 
     /// What is wrong with a document in which the values at the pointers `templated` are not known yet: what may change
     /// once they are is left out.
-    pub(super) fn check_partial(
-        &self,
-        value: &Value,
-        at: &str,
-        code: &'static str,
-        templated: &[&str],
-    ) -> Vec<Problem> {
-        let Kind::Here(compiled, work) = &self.0 else { return Vec::new() };
-        let all = weight(value).saturating_mul(*work);
-        // What is not known yet is checked with the call.
-        let whole = |message: &str| {
-            let found = templated.is_empty().then(|| Problem::new(at, code, message));
-            found.into_iter().collect()
+    pub(super) fn check_early(&self, value: &Value, at: &str, code: &'static str, templated: &[&str]) -> Early {
+        let is_known = templated.is_empty();
+        let (compiled, work) = match &self.0 {
+            Kind::Anything => return Early { problems: Vec::new(), is_all: is_known },
+            Kind::Here(compiled, work) => (compiled, work),
+            Kind::Apart(_) => return Early::default(),
         };
+        let all = weight(value).saturating_mul(*work);
         if all > MOST_WORK {
-            return whole("is too large to be checked by the block's schema");
+            return Early::default();
         }
         if compiled.validator.is_valid(value) {
-            return Vec::new();
+            return Early { problems: Vec::new(), is_all: is_known };
         }
         if all > MOST_COLLECTED {
-            return whole("does not fit the block's schema, and is too large to say where");
+            let somewhere = "does not fit the block's schema, and is too large to say where";
+            let problems = is_known.then(|| Problem::new(at, code, somewhere)).into_iter().collect();
+            return Early { problems, is_all: is_known };
         }
-        let mut found = Vec::new();
+        let mut problems = Vec::new();
         for error in compiled.validator.iter_errors(value).take(MAX_FINDINGS) {
             let pointer = format!("{at}{}", error.instance_path());
             let unknown = templated.iter().any(|template| {
@@ -123,10 +123,10 @@ impl Schema {
             // Which members there are is known whatever their values.
             let by_names = matches!(error.kind().keyword(), "required" | "additionalProperties" | "dependentRequired");
             if !unknown || by_names {
-                found.push(Problem::new(pointer, code, compiled.message(&error, value)));
+                problems.push(Problem::new(pointer, code, compiled.message(&error, value)));
             }
         }
-        found
+        Early { problems, is_all: is_known }
     }
 
     /// What is wrong with the document that `text` is, with pointers below `at`; to be known within `limit`.
@@ -271,18 +271,32 @@ mod tests {
     }
 
     #[test]
-    fn of_a_large_config_with_templates_nothing_is_said_before_its_call() {
+    fn what_is_not_known_of_a_config_is_left_to_its_call() {
         let schema = Schema::compile(&json!({"items": {"type": "string"}})).unwrap();
-        let large = json!(vec![1; usize::try_from(MOST_COLLECTED).unwrap() + 1]);
-        assert_eq!(schema.check_partial(&large, "/config", "invalid-config", &[]).len(), 1);
-        assert!(schema.check_partial(&large, "/config", "invalid-config", &["/config/0"]).is_empty());
+        let list = |value: Value, count: u64| json!(vec![value; usize::try_from(count).unwrap()]);
+        let early = |schema: &Schema, config: &Value, templated: &[&str]| {
+            let early = schema.check_early(config, "/config", "invalid-config", templated);
+            (early.problems.len(), early.is_all)
+        };
+        let template = ["/config/0"];
+        assert_eq!(early(&schema, &list(json!("x"), 3), &[]), (0, true));
+        assert_eq!(early(&schema, &list(json!("x"), 3), &template), (0, false));
+        assert_eq!(early(&schema, &list(json!(1), 3), &[]), (3, true));
+        assert_eq!(early(&schema, &list(json!(1), 3), &template), (2, false));
+        // Too large to say where; too large to be looked at here.
+        assert_eq!(early(&schema, &list(json!(1), MOST_COLLECTED + 1), &[]), (1, true));
+        assert_eq!(early(&schema, &list(json!(1), MOST_COLLECTED + 1), &template), (0, false));
+        assert_eq!(early(&schema, &list(json!("x"), MOST_WORK + 1), &[]), (0, false));
+        let apart = Schema::compile(&json!({"items": {"$ref": "#"}, "anyOf": [{"$ref": "#/$defs/x"}], "$defs": {"x": {"items": {"$ref": "#"}}}})).unwrap();
+        assert!(matches!(apart.0, Kind::Apart(_)));
+        assert_eq!(early(&apart, &json!(1), &[]), (0, false));
     }
 
     #[test]
     fn findings_have_pointers() {
         let schema = Schema::compile(&json!({"properties": {"a": {"items": {"type": "integer"}}}})).unwrap();
-        let findings = schema.check_partial(&json!({"a": [1, "x"]}), "/config", "invalid-config", &[]);
-        assert_eq!(findings[0].pointer, "/config/a/1");
+        let early = schema.check_early(&json!({"a": [1, "x"]}), "/config", "invalid-config", &[]);
+        assert_eq!(early.problems[0].pointer, "/config/a/1");
         assert!(Schema::compile(&json!({"type": 7})).is_err());
         assert!(Schema::compile(&json!({"$ref": "https://elsewhere.test/schema"})).is_err());
     }
