@@ -13,12 +13,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::process::Command;
 
 use crate::server::{Server, binary, command};
 use crate::support::{cache_dir, config_on_disk, guest};
-use crate::timeline::patiently;
+use crate::timeline::{COMPILING, patiently_for};
 
 /// What a call of the program came to.
 pub(crate) struct Ran {
@@ -58,7 +58,12 @@ pub(crate) fn block(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 async fn ran(folder: &Path, arguments: &[&str]) -> Ran {
-    Ran::of(patiently("the program", block(folder, arguments).output()).await.unwrap())
+    patient(block(folder, arguments)).await
+}
+
+/// What it came to; it may have to compile a component.
+async fn patient(mut command: Command) -> Ran {
+    Ran::of(patiently_for(COMPILING, "the program", command.output()).await.unwrap())
 }
 
 /// A folder with a component in `dist/` and these cases.
@@ -74,7 +79,8 @@ fn project(name: &str, cases: &[(&str, Value)]) -> TempDir {
     folder
 }
 
-fn has(text: &str, parts: &[&str]) {
+#[track_caller]
+pub(crate) fn has(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
@@ -223,10 +229,10 @@ async fn what_is_recorded_replays_and_holds_no_secret() {
     let record = |canary: &str| {
         let mut command = block(folder.path(), &["test", "--record", "--case", "recorded", "--http-rewrite", &rewrite]);
         command.env("BLOCKYARD_SECRET_GRANTED", canary).env("BLOCKYARD_SECRET_GRANTED_HOSTS", "good.example");
-        command.output()
+        patient(command)
     };
     let canary = "canary-3b1f9d";
-    let recorded = Ran::of(patiently("the program", record(canary)).await.unwrap()).well();
+    let recorded = record(canary).await.well();
     has(&recorded.out, &["case recorded: recorded", "1 passed, 0 failed"]);
     assert_eq!(*seen.lock().unwrap(), [format!("Bearer {canary}")]);
     let text = std::fs::read_to_string(&file).unwrap();
@@ -303,14 +309,14 @@ async fn a_tool_that_is_missing_is_named_and_one_that_fails_is_heard() {
             command.env("PATH", path);
             command
         };
-        let missing = Ran::of(patiently("the program", with(Path::new("/nowhere")).output()).await.unwrap());
+        let missing = patient(with(Path::new("/nowhere"))).await;
         assert_eq!(missing.code, 2, "{}", missing.err);
         let error: Vec<&str> = missing.err.lines().filter(|line| line.starts_with("error: ")).collect();
         assert_eq!(error.len(), 1, "{}", missing.err);
         has(error[0], &[tool, "is missing", advice]);
 
         let tools = failing_tool(tool, 77);
-        let failed = Ran::of(patiently("the program", with(tools.path()).output()).await.unwrap());
+        let failed = patient(with(tools.path())).await;
         assert_eq!(failed.code, 77, "{}", failed.err);
         has(&failed.err, &[&format!("$ {tool} "), "error[E1]: it is broken"]);
     }
@@ -327,7 +333,7 @@ async fn a_block_is_pushed_granted_and_activated() {
     let ran = async |arguments: &[&str]| {
         let mut command = block(Path::new("/"), arguments);
         command.env("BLOCKYARD_SERVER", server.url());
-        Ran::of(patiently("the program", command.output()).await.unwrap())
+        patient(command).await
     };
     let path = |name: &str| guest(name).to_str().unwrap().to_owned();
 
@@ -341,7 +347,7 @@ async fn a_block_is_pushed_granted_and_activated() {
 
     let pushed = ran(&["push", &path("sends")]).await.well();
     has(&pushed.out, &["test.sends 1.0.0: pending", "send to https://asked.example/ (any method)"]);
-    has(&pushed.out, &[&format!("blockyard block grant test.sends --all --server {}", server.url())]);
+    has(&pushed.out, &[&format!("blockyard block grant test.sends@1.0.0 --all --server {}", server.url())]);
     let early = ran(&["push", &path("sends"), "--activate"]).await;
     assert_eq!(early.code, 1);
     has(&early.err, &["asks for more than it is granted [not-granted]"]);
@@ -377,8 +383,10 @@ async fn a_block_is_pushed_granted_and_activated() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_is_said_in_one_line() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = format!("http://127.0.0.1:{port}");
+    // Nobody listens there, and nobody else gets it.
+    let taken = TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let server = format!("http://{}", taken.local_addr().unwrap());
     let echo = guest("echo");
     for arguments in [&["push", echo.to_str().unwrap()][..], &["grant", "custom.x", "--all", "--yes"]] {
         let ran = ran(Path::new("/"), &[arguments, &["--server", &server]].concat()).await;

@@ -9,6 +9,7 @@ mod cli;
 mod control;
 mod crash;
 mod durability;
+mod edge;
 mod examples;
 mod fan_out;
 mod flows;

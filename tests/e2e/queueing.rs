@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{Run, config, config_on_disk, graph};
 use crate::timeline::{check, count, happened, happened_times, patiently, timeline};
 
+const FOREVER_MS: u64 = 600_000;
+
 async fn started(config: blockyard::config::Config) -> App {
     App::start(config).await.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -64,7 +66,7 @@ async fn what_waits_for_a_slot_survives_a_restart() {
     config.execution.execution_concurrency = 1;
     config.execution.shutdown_grace = std::time::Duration::from_millis(10);
     let app = started(config.clone()).await;
-    let first = Run::new(&app, one("test.pause", json!({"ms": 400})), json!("first")).submit().await;
+    let first = Run::new(&app, one("test.pause", json!({"ms": FOREVER_MS})), json!("first")).submit().await;
     happened(&app, &first.execution_id, EventKind::NodeStarted, "it").await;
     let mut ids = vec![first.execution_id.clone()];
     for number in 0..5 {
@@ -74,12 +76,18 @@ async fn what_waits_for_a_slot_survives_a_restart() {
     }
     patiently("the stop", app.stop()).await;
     let app = started(config).await;
+    happened(&app, &ids[0], EventKind::ExecutionResumed, "").await;
+    patiently("the cancellation", app.queue.cancel(&ids[0])).await.unwrap();
     for (number, id) in ids.iter().enumerate() {
-        happened(&app, id, EventKind::ExecutionCompleted, "").await;
+        let (end, status) = match number {
+            0 => (EventKind::ExecutionCancelled, ExecutionStatus::Cancelled),
+            _ => (EventKind::ExecutionCompleted, ExecutionStatus::Completed),
+        };
+        happened(&app, id, end, "").await;
         let execution = app.store.execution(id).await.unwrap().unwrap().execution;
-        assert_eq!((execution.status, execution.progress), (ExecutionStatus::Completed, 100.0));
+        assert_eq!(execution.status, status);
         let entries = timeline(&app, id).await;
-        check(&entries, ExecutionStatus::Completed).unwrap();
+        check(&entries, status).unwrap();
         // Only the one that had begun goes on; for the others it is the first time.
         assert_eq!(count(&entries, EventKind::ExecutionResumed, ""), usize::from(number == 0), "{entries:?}");
     }

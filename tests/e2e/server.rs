@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::support::{LEASE, cache_dir, guest, key_file};
-use crate::timeline::patiently;
+use crate::timeline::{COMPILING, patiently, patiently_for};
 
 /// `blockyard` beside this test's own folder, built once more if it is older than the test.
 pub(crate) fn binary() -> &'static Path {
@@ -81,7 +81,7 @@ pub(crate) async fn start(mut command: Command, sign: &str) -> (Child, String) {
         }
         panic!("the process ended: {said}");
     };
-    let rest = patiently("the process", ready).await;
+    let rest = patiently_for(COMPILING, "the process", ready).await;
     // A full pipe would hold the process up.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, rest)
@@ -177,10 +177,10 @@ impl Server {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
-    /// The status and JSON that a `POST` answers.
+    /// The status and JSON that a `POST` answers. A block that is to be called may have to be compiled first.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let request = self.http.post(format!("{}{path}", self.url)).json(body);
-        let answer = patiently("the answer", request.send()).await.unwrap();
+        let answer = patiently_for(COMPILING, "the answer", request.send()).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -201,15 +201,16 @@ impl Server {
     pub(crate) async fn upload(&self, component: Vec<u8>) -> (u16, Value) {
         let request =
             self.http.post(format!("{}/blocks?wait=300", self.url)).header("content-type", "application/wasm");
-        let answer = patiently("the answer", request.body(component).send()).await.unwrap();
+        let sent = request.body(component).send();
+        let answer = patiently_for(COMPILING, "the component to be compiled", sent).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     /// An execution with its nodes and timeline.
     pub(crate) async fn execution(&self, id: &str) -> Value {
-        let answer = self.http.get(format!("{}/executions/{id}", self.url)).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
-        answer.json().await.unwrap()
+        let (status, execution) = self.get(&format!("/executions/{id}")).await;
+        assert_eq!(status, 200, "{execution}");
+        execution
     }
 
     /// Follow an execution's events until `enough` says so; false if they end before.

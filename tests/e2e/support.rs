@@ -175,7 +175,9 @@ impl<'a> Run<'a> {
 
     /// Run to the end.
     pub(crate) async fn end(self) -> Arc<Execution> {
-        self.submit().await.ended().await.expect("the execution ends in this process")
+        // On the heap: the compiler looks only so deep into what a future holds.
+        let mut ticket = Box::pin(self.submit()).await;
+        ticket.ended().await.expect("the execution ends in this process")
     }
 }
 

@@ -12,13 +12,13 @@ const RESERVED: [(&str, &[&str]); 12] = [
     ("wasmtime_wasi", &["runtime/", "capabilities/"]),
     ("sqlx", &["store/"]),
     ("petgraph", &["orchestrator/plan.rs", "blocks/schema_cost/"]),
-    ("hyper", &["capabilities/http/"]),
+    ("hyper", &["capabilities/http/", "api/connections.rs"]),
     ("hyper_rustls", &["capabilities/http/"]),
-    ("hyper_util", &["capabilities/http/"]),
+    ("hyper_util", &["capabilities/http/", "api/connections.rs"]),
     ("rustls", &["capabilities/http/", "capabilities/vault/"]),
     ("aho_corasick", &["capabilities/secrets/"]),
     ("chacha20poly1305", &["capabilities/vault/"]),
-    ("axum", &["api/", "cli/serve.rs"]),
+    ("axum", &["api/"]),
     ("clap", &["cli/", "main.rs"]),
 ];
 

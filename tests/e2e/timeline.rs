@@ -9,11 +9,19 @@ use futures::StreamExt;
 /// Longest that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Longest that a test waits for components to be compiled, as others may be compiled before.
+pub(crate) const COMPILING: Duration = Duration::from_secs(330);
+
 /// What `future` comes to, or a panic that says what was waited for.
-pub(crate) async fn patiently<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, future).await {
+pub(crate) fn patiently<F: Future>(what: &str, future: F) -> impl Future<Output = F::Output> {
+    patiently_for(PATIENCE, what, future)
+}
+
+/// The same with another patience.
+pub(crate) async fn patiently_for<F: Future>(patience: Duration, what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(patience, future).await {
         Ok(output) => output,
-        Err(_) => panic!("waited {PATIENCE:?} for {what}"),
+        Err(_) => panic!("waited {patience:?} for {what}"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -23,10 +23,15 @@ pub(super) async fn check(State(state): State<ApiState>, request: Request, next:
     origin(request.headers(), allowed)?;
     // Hooks take what programs send; their token is what no page knows.
     let any_type = hooks::is_hook(request.uri().path()) || is_component(request.headers());
-    if !request.body().is_end_stream() && !any_type {
+    if !request.body().is_end_stream() && !any_type && !is_upload(&request) {
         Format::of(request.headers())?;
     }
     Ok(next.run(request).await)
+}
+
+/// Whether it is for the route that takes components alone, which says so itself.
+fn is_upload(request: &Request) -> bool {
+    request.method() == Method::POST && ["/blocks", "/api/workflows/blocks"].contains(&request.uri().path())
 }
 
 /// Whether the body has the type of a component, which browsers do not send without asking first.

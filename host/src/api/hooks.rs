@@ -58,7 +58,7 @@ pub(super) async fn handle(
     let (headers, query) = (headers(request.headers()), request.uri().query().unwrap_or_default().to_owned());
     let (query, wait) = parameters(&query)?;
     let (is_json, once) = (is_json(request.headers()), once(request.headers())?);
-    let bytes = collect(request, &state, state.config.body_bytes).await?;
+    let bytes = collect(request, state.config.body_bytes).await?;
     let body = document(&bytes, is_json)?;
     let unknown = || ApiError::not_found("unknown-hook", "there is nothing at this path");
     let trigger = state.queue.trigger(&token).await?.ok_or_else(unknown)?;

@@ -5,6 +5,7 @@
 mod audit;
 mod blocks;
 mod body;
+mod connections;
 mod document;
 mod events;
 mod exchanges;
@@ -35,6 +36,7 @@ mod ws;
 
 use crate::domain::time;
 
+pub use connections::serve;
 pub use document::{DocumentError, from_text};
 pub use guard::is_loopback_host;
 pub use router::router;

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::domain::{Problem, Report};
+use crate::domain::{Json, Problem, Report};
 use crate::jobs::{PlanError, SubmitError};
 use crate::store::StoreError;
 
@@ -26,6 +26,8 @@ pub(super) struct ApiError {
     pub(super) detail: String,
     /// All findings, if there can be several.
     pub(super) errors: Vec<Problem>,
+    /// The same as they were stored, in place of `errors`.
+    stored_errors: Option<Box<Json>>,
     /// Seconds after which trying again makes sense.
     retry_after: Option<u32>,
     /// What the log is told and the caller is not.
@@ -37,7 +39,8 @@ pub(super) type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code: code.into(), detail, errors: Vec::new(), retry_after: None, cause: None }
+        let code = code.into();
+        Self { status, code, detail, errors: Vec::new(), stored_errors: None, retry_after: None, cause: None }
     }
 
     pub(super) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -66,6 +69,11 @@ impl ApiError {
     /// The same with these findings.
     pub(super) fn with_errors(self, errors: Vec<Problem>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// What was found and stored earlier.
+    pub(super) fn stored(status: StatusCode, code: String, detail: String, errors: Option<Json>) -> Self {
+        Self { code: code.into(), stored_errors: errors.map(Box::new), ..Self::new(status, "", detail) }
     }
 
     /// A document that cannot be run. Pointers get `prefix`, the document's own place in the request.
@@ -114,7 +122,10 @@ impl ApiError {
             detail: &self.detail,
             instance,
             code: &self.code,
-            errors: &self.errors,
+            errors: match &self.stored_errors {
+                Some(stored) => Some(Errors::Stored(stored)),
+                None => Some(Errors::Found(&self.errors)).filter(|_| !self.errors.is_empty()),
+            },
             request_id,
         };
         serde_json::to_vec(&body).unwrap_or_default()
@@ -131,9 +142,16 @@ struct Body<'a> {
     /// The request's path.
     instance: &'a str,
     code: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [Problem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Errors<'a>>,
     request_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Errors<'a> {
+    Found(&'a [Problem]),
+    Stored(&'a Json),
 }
 
 impl IntoResponse for ApiError {
@@ -152,6 +170,10 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict { what } => Self::conflict("conflict", what),
+            StoreError::UnknownBlock { node, .. } => {
+                let problem = Problem::new(format!("/nodes/{node}/type"), "unknown-block", error.to_string());
+                Self::invalid_workflow(Report::new(vec![problem], Vec::new()), "")
+            }
             StoreError::Closed => Self::from(SubmitError::ShuttingDown),
             StoreError::Database(_) => {
                 let answer = Self::unavailable("database-unavailable", "the database did not do what it was asked");

@@ -28,7 +28,7 @@ impl<T: Fields> FromRequest<ApiState> for SealedBody<T> {
             let detail = "the body needs a `Content-Type` of `application/json`";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
         }
-        let bytes = collect(request, state, state.config.body_bytes).await?;
+        let bytes = collect(request, state.config.body_bytes).await?;
         let found = read(&bytes);
         // What the connection still holds of it is out of reach.
         if let Ok(mut bytes) = bytes.try_into_mut() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::blocks::Catalogue;
@@ -14,6 +14,9 @@ use crate::events::Hub;
 use crate::jobs::Queue;
 use crate::orchestrator::Orchestrator;
 use crate::store::Store;
+
+/// What room for components is counted in, in bytes.
+const ROOM_UNIT: usize = 1 << 10;
 
 /// The parts that the API is made of.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     /// One permit an open event stream.
     pub(super) streams: Arc<Semaphore>,
-    /// One permit a component that is received.
+    /// One permit each [`ROOM_UNIT`] of the components that are received.
     pub(super) receiving: Semaphore,
     pub(super) closing: CancellationToken,
 }
@@ -56,7 +59,7 @@ impl ApiState {
     /// Of these parts.
     pub fn new(parts: Parts) -> Self {
         let streams = Arc::new(Semaphore::new(max_streams(&parts.config) as usize));
-        let receiving = Semaphore::new(parts.uploads.config().receiving.max(1));
+        let receiving = Semaphore::new(room(&parts) as usize);
         Self(Arc::new(Inner { parts, streams, receiving, closing: CancellationToken::new() }))
     }
 
@@ -74,13 +77,23 @@ impl ApiState {
         &self.0.streams
     }
 
-    pub(super) fn receiving(&self) -> &Semaphore {
-        &self.0.receiving
+    /// Room for a component of up to `bytes` bytes while it comes, for as long as what this gives is kept.
+    pub(super) async fn receiving(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX).clamp(1, room(self));
+        // It is never closed.
+        self.0.receiving.acquire_many(units).await.ok()
     }
 
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.0.closing
     }
+}
+
+/// For as many of the largest components as may be received at once, in [`ROOM_UNIT`]s.
+fn room(parts: &Parts) -> u32 {
+    let config = parts.uploads.config();
+    let units = config.bytes.div_ceil(ROOM_UNIT).saturating_mul(config.receiving).min(Semaphore::MAX_PERMITS);
+    u32::try_from(units).unwrap_or(u32::MAX).max(1)
 }
 
 fn max_streams(config: &ApiConfig) -> u32 {

@@ -43,8 +43,13 @@ impl Grants {
 
     /// These are what was set, and no others.
     pub(super) fn store(&self, grants: BTreeMap<BlockType, Grant>) {
-        let grants = grants.into_iter().map(|(block_type, grant)| (block_type, Arc::new(grant)));
-        self.0.write().unwrap_or_else(PoisonError::into_inner).stored = grants.collect();
+        let mut layers = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // One that stays is the same: instances that are kept under it stay too.
+        let shared = |(block_type, grant): (BlockType, Grant)| {
+            let known = layers.stored.get(&block_type).filter(|known| ***known == grant).cloned();
+            (block_type, known.unwrap_or_else(|| Arc::new(grant)))
+        };
+        layers.stored = grants.into_iter().map(shared).collect();
     }
 }
 

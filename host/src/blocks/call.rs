@@ -112,11 +112,12 @@ impl Block {
         let request = CallRequest {
             component,
             ports: call.ports,
-            reuse: self.reuse(grant, call.context.user_id),
+            reuse: self.reuse(grant, call.context.user_id, call.context.mode),
             config: call.config.to_owned(),
             input: call.input.as_str().to_owned(),
             context: context.as_str().to_owned(),
             limits: call.limits,
+            time_limit: limit,
             access,
             identity,
             progress,
@@ -136,9 +137,9 @@ impl Block {
 
     /// Instances are kept where the block asks for it and the operator allows it: for everybody if the block ships with
     /// the product, else for one user.
-    fn reuse(&self, grant: Arc<Grant>, user: &str) -> Option<Reuse> {
+    fn reuse(&self, grant: Arc<Grant>, user: &str, mode: Mode) -> Option<Reuse> {
         let user = (!builtin::is_builtin(self.digest())).then(|| UserId::from(user));
-        (self.manifest.stateless && grant.stateless).then_some(Reuse { user, grant })
+        (self.manifest.stateless && grant.stateless).then_some(Reuse { user, mode, grant })
     }
 
     async fn check(&self, call: &Call<'_>, begun: Instant) -> Result<(), CallFailure> {

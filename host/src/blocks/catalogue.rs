@@ -35,8 +35,9 @@ pub struct Catalogue {
 #[derive(Default)]
 struct Stored {
     store: OnceLock<Store>,
-    /// Held from reading the rows to applying them, so that the newest are applied last.
-    refreshing: Mutex<()>,
+    /// What was read last and is offered whole. Held from reading the rows to applying them, so that the newest are
+    /// applied last.
+    offered: Mutex<Option<BlockRows>>,
 }
 
 /// The versions of one type.
@@ -196,13 +197,18 @@ impl Catalogue {
     /// The same with a component that need not be loaded again.
     pub(super) async fn refresh_with(&self, loaded: Option<Component>) -> Result<(), StoreError> {
         let Some(store) = self.stored.store.get() else { return Ok(()) };
-        let _alone = self.stored.refreshing.lock().await;
-        self.apply(store.blocks().await?, store, loaded.as_ref());
+        let mut offered = self.stored.offered.lock().await;
+        let rows = store.blocks().await?;
+        if offered.as_ref() != Some(&rows) {
+            let is_whole = self.apply(rows.clone(), store, loaded.as_ref());
+            *offered = is_whole.then_some(rows);
+        }
         Ok(())
     }
 
-    /// Offer these rows and nothing else of what was uploaded.
-    fn apply(&self, rows: BlockRows, store: &Store, loaded: Option<&Component>) {
+    /// Offer these rows and nothing else of what was uploaded; whether none had to be left out.
+    fn apply(&self, rows: BlockRows, store: &Store, loaded: Option<&Component>) -> bool {
+        let mut is_whole = true;
         self.grants.store(rows.grants.into_iter().collect());
         let mut uploaded: BTreeMap<BlockType, Versions> = rows
             .types
@@ -219,6 +225,7 @@ impl Catalogue {
             let block = known.filter(|block| block.digest() == row.digest);
             let block = block.or_else(|| self.restored(&row, store, loaded));
             versions.activated.extend(row.activated.then(|| row.version.clone()));
+            is_whole &= block.is_some();
             versions.all.extend(block.map(|block| (row.version, block)));
         }
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
@@ -231,6 +238,7 @@ impl Catalogue {
             types.insert(block_type, versions);
         }
         self.generation.fetch_add(1, Ordering::Release);
+        is_whole
     }
 
     fn restored(&self, row: &BlockVersionRow, store: &Store, loaded: Option<&Component>) -> Option<Arc<Block>> {

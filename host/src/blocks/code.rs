@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 
-use crate::runtime::{CallFailure, Component, ComponentError, RetryHint, Runtime, code};
+use crate::runtime::{CallFailure, Component, ComponentError, Runtime};
 use crate::store::Store;
 
 /// How long a component that could not be loaded is not tried again.
@@ -50,12 +50,7 @@ enum Loading {
 
 /// The call's time went by while its component was loaded; the next one finds it there.
 pub(super) fn late() -> CallFailure {
-    unavailable("the component was loaded too late for this call; try again".to_owned())
-}
-
-fn unavailable(message: String) -> CallFailure {
-    let failure = CallFailure::permanent(code::UNAVAILABLE, message);
-    CallFailure { retry: Some(RetryHint::default()), ..failure }
+    CallFailure::unavailable("the component was loaded too late for this call; try again")
 }
 
 impl Code {
@@ -102,7 +97,9 @@ impl Code {
         let loaded = tokio::time::timeout(patience, loaded).await;
         match loaded.unwrap_or_else(|_| Err("it is still being compiled; try again later".into())) {
             Ok(component) => Ok(self.ready.get_or_init(|| component)),
-            Err(reason) => Err(unavailable(format!("the component {} cannot be loaded: {reason}", self.digest))),
+            Err(reason) => {
+                Err(CallFailure::unavailable(format!("the component {} cannot be loaded: {reason}", self.digest)))
+            }
         }
     }
 
@@ -156,7 +153,7 @@ async fn load(runtime: &Runtime, digest: &str, source: Source) -> Result<Compone
         Source::Gone => return Err(passing(&"it is not kept")),
     };
     // While it waits its bytes are in the database alone.
-    let turn = runtime.compile_turn().await;
+    let turn = runtime.compile_turn(runtime.compile_claim(digest).await).await;
     let bytes = store.component(digest).await.map_err(|error| passing(&error))?;
     let bytes = bytes.ok_or_else(|| passing(&"the database has it not"))?;
     runtime.load_in_turn(bytes.into(), &turn).await.map_err(failed)
@@ -171,6 +168,7 @@ mod tests {
     use crate::blocks::testing::runtime;
     use crate::domain::Sources;
     use crate::domain::sources::{Clock, Random};
+    use crate::runtime::code;
 
     struct Now(AtomicI64);
 
@@ -202,7 +200,7 @@ mod tests {
         store.keep_component(digest, &bytes::Bytes::from_static(bytes), 0).await.unwrap();
         let code = Code::stored(digest.to_owned(), store, None);
         // Others compile: it is not its turn.
-        let turn = runtime.compile_turn().await;
+        let turn = runtime.compile_turn(runtime.compile_claim(digest).await).await;
         let failure = code.get(&runtime, Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(failure.error.code, code::UNAVAILABLE);
         assert!(failure.retry.is_some() && failure.error.message.contains("being compiled"), "{failure:?}");
@@ -211,8 +209,23 @@ mod tests {
         assert!(both.0.is_ok() && both.1.is_ok());
         assert!(std::ptr::eq(both.0.unwrap(), both.1.unwrap()));
         // There is nothing to wait for any more.
-        let _turn = runtime.compile_turn().await;
+        let _turn = runtime.compile_turn(runtime.compile_claim(digest).await).await;
         code.get(&runtime, Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_process_that_stands_still_while_it_compiles_holds_nobody_up_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let (runtime, _store) = runtime(Some(folder.path().to_owned()), Sources::system()).await;
+        let others = runtime.compile_claim("sha256:0a").await;
+        let mut ours = std::pin::pin!(runtime.compile_claim_within("sha256:0a", LONG));
+        assert!(futures::poll!(&mut ours).is_pending());
+        // Who waits holds nobody up, and not for ever.
+        let _turn = runtime.compile_turn(runtime.compile_claim("sha256:0b").await).await;
+        runtime.compile_claim_within("sha256:0a", Duration::from_millis(1)).await;
+        assert!(futures::poll!(&mut ours).is_pending());
+        drop(others);
+        ours.await;
     }
 
     #[tokio::test]

@@ -1,23 +1,22 @@
 //! From a component to a block: what it says of itself is asked, checked, and made ready for calls.
 
+mod manifest;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jsonschema::Validator;
 use semver::Version;
 use serde_json::Value;
 
 use super::Block;
 use super::access::{self, Grants, Settings};
 use super::code::Code;
-use super::schema::Schema;
+use super::schema::{NoAnswer, Schema};
 use crate::domain::block::Ports;
 use crate::domain::grant::rule_problems;
-use crate::domain::{BlockType, Manifest, Problem};
+use crate::domain::{BlockType, Problem};
 use crate::runtime::{CallFailure, ComponentError, Runtime};
 
-/// Most findings about one manifest that are told.
-const MOST_PROBLEMS: usize = 20;
 /// Wall time for a look at one schema by a process of its own, which has its CPU time limited.
 const VERIFY_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -54,7 +53,7 @@ pub(super) fn block(
     reveals: bool,
     text: &str,
 ) -> Result<Block, RegisterError> {
-    let manifest = manifest(text).map_err(RegisterError::Manifest)?;
+    let manifest = manifest::read(text).map_err(RegisterError::Manifest)?;
     let invalid = |pointer: &str, message: String| {
         RegisterError::Manifest(vec![Problem::new(pointer, "invalid-manifest", message)])
     };
@@ -85,84 +84,23 @@ pub(super) fn block(
     })
 }
 
-/// What takes a process of its own to find out.
+/// What is asked of a block when it comes in, and of no one that was let in before: whether its manifest agrees with itself,
+/// and what takes a process of its own to find out.
 pub(super) async fn verify(runtime: &Runtime, block: &Block) -> Result<(), RegisterError> {
+    let found = manifest::contradictions(&block.manifest);
+    if !found.is_empty() {
+        return Err(RegisterError::Manifest(found));
+    }
     for (which, schema) in [("configSchema", &block.config_schema), ("inputSchema", &block.input_schema)] {
-        schema.verify(runtime, VERIFY_TIMEOUT).await.map_err(|error| {
-            let message = format!("is no JSON Schema: {error}");
-            RegisterError::Manifest(vec![Problem::new(format!("/{which}"), "invalid-manifest", message)])
+        schema.verify(runtime, VERIFY_TIMEOUT).await.map_err(|error| match error {
+            NoAnswer::Refused(why) => {
+                let message = format!("is no JSON Schema: {why}");
+                RegisterError::Manifest(vec![Problem::new(format!("/{which}"), "invalid-manifest", message)])
+            }
+            NoAnswer::Unavailable(why) => {
+                RegisterError::Component(ComponentError::Compiler(format!("its schemas were not compiled: {why}")))
+            }
         })?;
     }
     Ok(())
-}
-
-/// What a manifest says, if it is one.
-fn manifest(text: &str) -> Result<Manifest, Vec<Problem>> {
-    let problem = |pointer: String, message: String| Problem::new(pointer, "invalid-manifest", message);
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| vec![problem(String::new(), format!("is no JSON: {error}"))])?;
-    if let Some(schema) = manifest_schema() {
-        let found = schema.iter_errors(&value).take(MOST_PROBLEMS);
-        let found: Vec<Problem> =
-            found.map(|error| problem(error.instance_path().to_string(), error.to_string())).collect();
-        if !found.is_empty() {
-            return Err(found);
-        }
-    }
-    serde_path_to_error::deserialize(&value).map_err(|error| {
-        let at = error.path().to_string().replace('.', "/");
-        vec![problem(format!("/{at}"), error.inner().to_string())]
-    })
-}
-
-/// `wit/manifest.schema.json`; `None` only if it does not compile, which a test rules out.
-fn manifest_schema() -> Option<&'static Validator> {
-    static SCHEMA: std::sync::LazyLock<Option<Validator>> = std::sync::LazyLock::new(|| {
-        let schema = serde_json::from_str(include_str!("../../../wit/manifest.schema.json")).ok()?;
-        jsonschema::draft202012::new(&schema).ok()
-    });
-    SCHEMA.as_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_manifest_schema_compiles() {
-        assert!(super::manifest_schema().is_some());
-    }
-
-    #[test]
-    fn all_that_is_wrong_with_a_manifest_is_told() {
-        let text = r#"{"type": "Custom", "version": "one", "name": 7, "outputs": [{"port": "out"}]}"#;
-        let found = super::manifest(text).unwrap_err();
-        let pointers: Vec<&str> = found.iter().map(|problem| problem.pointer.as_str()).collect();
-        for pointer in ["/name", "/type", "/version"] {
-            assert!(pointers.contains(&pointer), "{pointer} in {found:?}");
-        }
-        assert_eq!(super::manifest("{").unwrap_err()[0].pointer, "");
-    }
-
-    #[test]
-    fn what_cannot_be_seen_is_in_no_name() {
-        let text = |name: &str, rule: serde_json::Value| {
-            let manifest = serde_json::json!({
-                "type": "custom.x", "version": "1.0.0", "name": "\u{1f469}\u{200d}\u{1f52c} \u{fc}", "configSchema": true,
-                "inputSchema": true, "outputs": [{"port": "out"}], "secrets": [{"name": name, "description": ""}],
-                "http": [rule],
-            });
-            manifest.to_string()
-        };
-        let plain = serde_json::json!({"host": "a.example", "pathPrefix": "/\u{fc} x", "secrets": ["cl\u{e9}"]});
-        super::manifest(&text("cl\u{e9}", plain.clone())).unwrap();
-        for (name, rule, pointer) in [
-            ("a\u{1b}[2Kb", plain.clone(), "/secrets/0/name"),
-            ("a\nb", plain.clone(), "/secrets/0/name"),
-            ("k", serde_json::json!({"host": "a.example", "pathPrefix": "/a\rb"}), "/http/0/pathPrefix"),
-            ("k", serde_json::json!({"host": "a.example", "pathPrefix": "/a\u{202e}b"}), "/http/0/pathPrefix"),
-            ("k", serde_json::json!({"host": "a.example", "secrets": ["k\u{200b}"]}), "/http/0/secrets/0"),
-            ("k", serde_json::json!({"hostFrom": "setting:a\u{7}"}), "/http/0/hostFrom"),
-        ] {
-            assert_eq!(super::manifest(&text(name, rule)).unwrap_err()[0].pointer, pointer);
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::blocks::check_alone;
-use crate::runtime::ProcessLimits;
+use crate::runtime::{ProcessLimits, end_with_parent};
 
 /// Check the document on standard input by the schema on its first line
 #[derive(Debug, Args)]
@@ -19,6 +19,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        end_with_parent()?;
         let limits = ProcessLimits { cpu: Duration::from_secs(self.cpu_seconds), data_bytes: self.data_bytes };
         check_alone(limits, std::io::stdin().lock(), std::io::stdout()).map_err(anyhow::Error::msg)?;
         Ok(ExitCode::SUCCESS)

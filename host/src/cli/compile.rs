@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::runtime::{COMPILE_REFUSED, ProcessLimits, compile};
+use crate::runtime::{COMPILE_REFUSED, ProcessLimits, compile, end_with_parent};
 
 /// Compile the component on standard input to standard output
 #[derive(Debug, Args)]
@@ -21,6 +21,7 @@ pub(super) struct Compile {
 
 impl Compile {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        end_with_parent()?;
         let mut component = Vec::new();
         std::io::stdin().lock().read_to_end(&mut component)?;
         let limits = ProcessLimits { cpu: Duration::from_secs(self.cpu_seconds), data_bytes: self.data_bytes };

@@ -1,24 +1,28 @@
 //! `blockyard serve`
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Usage;
 use super::settings::{Engine, set};
 use super::stop::Stop;
-use super::{FAILED, Usage};
-use crate::api::{ApiState, Parts, router};
+use crate::api::{self, ApiState, Parts};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{ApiConfig, Config};
 
 /// How long connections get to close once nothing runs any more.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that may be open besides event streams, unless the configuration says how many in all.
+const BESIDES_STREAMS: usize = 2_048;
+/// Files that are kept for all but connections, if so many may be open that this is less than half.
+const OTHER_FILES: usize = 256;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -43,6 +47,9 @@ pub(super) struct Serve {
     /// Event streams open at once [default: 2000]
     #[arg(long, env = "BLOCKYARD_MAX_STREAMS", value_name = "N")]
     max_streams: Option<usize>,
+    /// Connections open at once; others wait [default: 2048 more than event streams, as far as files may be open]
+    #[arg(long, env = "BLOCKYARD_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<NonZero<usize>>,
     /// How long a reader of events may read nothing while it is behind, before it is dropped [default: 30000]
     #[arg(long, env = "BLOCKYARD_STREAM_PATIENCE_MS", value_name = "MS")]
     stream_patience_ms: Option<u64>,
@@ -68,12 +75,15 @@ impl Serve {
             );
             return Err(Usage(message).into());
         }
-        super::limits::raise_open_files();
+        let connections = connections(&config.api, super::limits::raise_open_files());
         // Before anything is said to the outside, so that no signal is lost.
-        let mut stop = Stop::new()?;
+        let stop = Stop::new()?;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-        let app = App::start(config).await?;
-        let served = serve(&app, listener, &mut stop).await;
+        let app = tokio::select! {
+            app = App::start(config) => app?,
+            () = stop.wait() => return Ok(ExitCode::SUCCESS),
+        };
+        let served = serve(&app, listener, connections, &stop).await;
         app.stop().await;
         served.map(|()| ExitCode::SUCCESS)
     }
@@ -88,6 +98,7 @@ impl Serve {
         set(&mut api.body_bytes, self.body_bytes);
         set(&mut api.max_wait, self.max_wait_ms.map(Duration::from_millis));
         set(&mut api.max_streams, self.max_streams);
+        api.max_connections = self.max_connections;
         set(&mut api.stream_patience, self.stream_patience_ms.map(Duration::from_millis));
         set(&mut api.heartbeat, self.heartbeat_ms.map(Duration::from_millis));
         Ok(config)
@@ -96,39 +107,35 @@ impl Serve {
 
 /// Answer requests until a signal comes; then take no more connections, let running executions end, answer those who
 /// wait for them, and close.
-async fn serve(app: &App, listener: TcpListener, stop: &mut Stop) -> anyhow::Result<()> {
+async fn serve(app: &App, listener: TcpListener, most: NonZero<usize>, stop: &Stop) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-        }
-    });
     let state = ApiState::new(parts(app));
     let no_more = CancellationToken::new();
-    let server = axum::serve(listener, router(state.clone())).with_graceful_shutdown(no_more.clone().cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(api::serve(listener, state.clone(), most, no_more.clone()));
     tracing::info!("listening on http://{address}");
     tokio::select! {
         () = stop.wait() => {}
-        ended = &mut server => return ended?.context("the HTTP server ended"),
+        ended = &mut server => return ended.context("the HTTP server ended"),
     }
     tracing::info!("shutting down");
     no_more.cancel();
-    let closing = async {
-        app.queue.stop().await;
-        state.close();
-        let closed = async { tokio::join!(server, state.closed()) };
-        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
-            tracing::warn!("connections are still open");
-        }
-    };
-    tokio::select! {
-        () = closing => Ok(()),
-        () = stop.wait() => {
-            tracing::warn!("stopped at once; what was recorded is safe");
-            std::process::exit(i32::from(FAILED))
-        }
+    app.queue.stop().await;
+    state.close();
+    let closed = async { tokio::join!(server, state.closed()) };
+    if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        tracing::warn!("connections are still open");
     }
+    Ok(())
+}
+
+/// How many connections may be open at once in a process that may have so many `files` open.
+fn connections(config: &ApiConfig, files: Option<usize>) -> NonZero<usize> {
+    let wanted = config.max_connections.map_or(config.max_streams.saturating_add(BESIDES_STREAMS), NonZero::get);
+    let possible = files.map_or(usize::MAX, |files| files - OTHER_FILES.min(files / 2));
+    if wanted > possible {
+        tracing::warn!("only {possible} connections may be open at once, for want of files that may be");
+    }
+    NonZero::new(wanted.min(possible)).unwrap_or(NonZero::<usize>::MIN)
 }
 
 fn parts(app: &App) -> Parts {
@@ -142,5 +149,22 @@ fn parts(app: &App) -> Parts {
         uploads: app.uploads.clone(),
         orchestrator: app.orchestrator.clone(),
         queue: app.queue.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_others() {
+        let most = |wanted: Option<usize>, files| {
+            let max_connections = wanted.and_then(NonZero::new);
+            connections(&ApiConfig { max_connections, ..ApiConfig::default() }, files).get()
+        };
+        assert_eq!(most(None, None), 4_048);
+        assert_eq!(most(None, Some(1 << 20)), 4_048);
+        assert_eq!((most(None, Some(1_024)), most(None, Some(200)), most(None, Some(1))), (768, 100, 1));
+        assert_eq!((most(Some(10), Some(200)), most(Some(9_000), None)), (10, 9_000));
     }
 }

@@ -16,6 +16,9 @@ pub(super) struct Engine {
     /// Where compiled blocks are kept [default: $XDG_CACHE_HOME/blockyard or ~/.cache/blockyard]
     #[arg(long, env = "BLOCKYARD_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
+    /// Most that they may take there: what was not used for longest goes [default: 4 GiB]
+    #[arg(long, env = "BLOCKYARD_CACHE_BYTES", value_name = "BYTES")]
+    cache_bytes: Option<u64>,
     /// When a commit counts as done: on the disk, or with the operating system [default: full]
     #[arg(long, env = "BLOCKYARD_SYNCHRONOUS", value_enum)]
     synchronous: Option<SynchronousArg>,
@@ -97,6 +100,7 @@ impl Engine {
         };
         let runtime = &mut config.runtime;
         runtime.cache_dir = self.cache_dir.clone().or_else(default_cache_dir);
+        set(&mut runtime.cache_bytes, self.cache_bytes);
         runtime.compiler = this_program();
         set(&mut runtime.compile_cpu, self.compile_cpu_ms.map(Duration::from_millis));
         set(&mut runtime.max_instances, self.max_instances);

@@ -1,24 +1,41 @@
 //! The wish to stop, as a signal.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::process::exit;
 
-/// Waits for SIGINT and SIGTERM.
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Hears SIGINT and SIGTERM. The first is the wish to stop; another one at any time after it ends the process at once, with
+/// 128 and the number of the signal, as shells tell of a process that a signal ended.
 pub(super) struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
+    asked: CancellationToken,
 }
 
 impl Stop {
     /// Take note of signals from now on.
     pub(super) fn new() -> anyhow::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let asked = CancellationToken::new();
+        tokio::spawn(listen(interrupt, terminate, asked.clone()));
+        Ok(Self { asked })
     }
 
-    /// Until one comes.
-    pub(super) async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+    /// Until the first one came.
+    pub(super) async fn wait(&self) {
+        self.asked.cancelled().await;
+    }
+}
+
+async fn listen(mut interrupt: Signal, mut terminate: Signal, asked: CancellationToken) {
+    loop {
+        let kind = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
+        if asked.is_cancelled() {
+            tracing::warn!("stopped at once; what was recorded is safe");
+            exit(128 + kind.as_raw_value());
         }
+        asked.cancel();
     }
 }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::Usage;
 use super::settings::Engine;
 use super::stop::Stop;
-use super::{FAILED, Usage};
 use crate::app::App;
 
 #[derive(Debug, Args)]
@@ -28,17 +28,15 @@ impl Worker {
         let config = self.engine.config(&self.database)?;
         super::limits::raise_open_files();
         // Before anything is said to the outside, so that no signal is lost.
-        let mut stop = Stop::new()?;
-        let app = App::start(config).await?;
+        let stop = Stop::new()?;
+        let app = tokio::select! {
+            app = App::start(config) => app?,
+            () = stop.wait() => return Ok(ExitCode::SUCCESS),
+        };
         tracing::info!("working on jobs");
         stop.wait().await;
         tracing::info!("shutting down");
-        tokio::select! {
-            () = app.stop() => Ok(ExitCode::SUCCESS),
-            () = stop.wait() => {
-                tracing::warn!("stopped at once; what was recorded is safe");
-                std::process::exit(i32::from(FAILED))
-            }
-        }
+        app.stop().await;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -7,6 +7,7 @@ mod warm;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ pub use warm::WarmConfig;
 pub struct RuntimeConfig {
     /// Where compiled components are kept. `BLOCKYARD_CACHE_DIR`, default `~/.cache/blockyard`.
     pub cache_dir: Option<PathBuf>,
+    /// Most that those may take on the disk, in bytes: what was not used for longest goes. `BLOCKYARD_CACHE_BYTES`, default
+    /// 4 GiB.
+    pub cache_bytes: u64,
     /// The program that compiles components from outside when called as `blockyard`'s own hidden command is, in a process
     /// of its own; they are compiled in this process if absent.
     pub compiler: Option<PathBuf>,
@@ -53,6 +57,7 @@ impl Default for RuntimeConfig {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            cache_bytes: 4 << 30,
             compiler: None,
             compile_concurrency: 1,
             compile_cpu: Duration::from_secs(180),
@@ -201,6 +206,12 @@ pub struct ApiConfig {
     pub max_wait: Duration,
     /// Event streams and WebSockets open at once. `BLOCKYARD_MAX_STREAMS`, default 2,000.
     pub max_streams: usize,
+    /// Connections open at once; others wait. `BLOCKYARD_MAX_CONNECTIONS`, default 2,048 more than event streams, in any
+    /// case fewer than the files that the process may have open.
+    pub max_connections: Option<NonZero<usize>>,
+    /// Longest time from the beginning of a connection, or the end of an answer on it, to the end of the next request's head.
+    /// Default 15 s.
+    pub head_timeout: Duration,
     /// How long a reader of events may read nothing while it is behind, before it is dropped.
     /// `BLOCKYARD_STREAM_PATIENCE_MS`, default 30 s.
     pub stream_patience: Duration,
@@ -217,6 +228,8 @@ impl Default for ApiConfig {
             body_bytes: 16 << 20,
             max_wait: Duration::from_secs(300),
             max_streams: 2_000,
+            max_connections: None,
+            head_timeout: Duration::from_secs(15),
             stream_patience: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
         }

@@ -7,6 +7,8 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::whole;
+
 /// A block's type, `category.name`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -100,9 +102,11 @@ impl FromStr for BlockRef {
             return Ok(Self { block_type: text.parse()?, pin: Pin::Active });
         };
         let block_type = block_type.parse()?;
+        // As in a version: `01` and `+1` are no numbers.
+        let major = || pin.parse().ok().filter(|major: &u64| major.to_string() == pin);
         let pin = if let Ok(version) = Version::parse(pin) {
             Pin::Exact(version)
-        } else if let Ok(major) = pin.parse() {
+        } else if let Some(major) = major() {
             Pin::Major(major)
         } else {
             return Err(format!("`{pin}` is no version: a major such as `1`, or a full one such as `1.2.0`"));
@@ -147,7 +151,7 @@ pub enum Ports {
     /// Named by the config.
     #[serde(rename_all = "camelCase")]
     FromConfig {
-        /// JSON pointer into the config, with `*` for every element of an array.
+        /// JSON pointer into the config, with `*` for every element of an array or every value of an object.
         ports_from: String,
         /// Ports that exist besides.
         #[serde(default)]
@@ -185,7 +189,7 @@ pub struct HttpRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
     /// The scheme's own if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole::option", skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// All if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,13 +221,13 @@ impl HttpRule {
 #[serde(rename_all = "camelCase")]
 pub struct LimitWishes {
     /// Wall time of one call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole::option", skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// Time inside the guest in one call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole::option", skip_serializing_if = "Option::is_none")]
     pub cpu_ms: Option<u64>,
     /// Linear memory of one instance.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole::option", skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
 }
 
@@ -321,6 +325,9 @@ fn collect_strings(value: &Value, segments: &[&str], found: &mut Vec<String>) {
     match (segments, value) {
         ([], Value::String(text)) => found.push(text.clone()),
         (["*", rest @ ..], Value::Array(items)) => items.iter().for_each(|item| collect_strings(item, rest, found)),
+        (["*", rest @ ..], Value::Object(members)) => {
+            members.values().for_each(|member| collect_strings(member, rest, found));
+        }
         ([key, rest @ ..], Value::Object(members)) => {
             if let Some(member) = members.get(&key.replace("~1", "/").replace("~0", "~")) {
                 collect_strings(member, rest, found);
@@ -339,8 +346,31 @@ mod tests {
         assert_eq!("api.hunter".parse::<BlockRef>().unwrap().pin, Pin::Active);
         assert_eq!("api.hunter@1".parse::<BlockRef>().unwrap().pin, Pin::Major(1));
         assert_eq!("api.hunter@1.2.0".parse::<BlockRef>().unwrap().pin, Pin::Exact(Version::new(1, 2, 0)));
-        for bad in ["hunter", "Api.hunter", "api.", "api.hunter@", "api.hunter@x", "api.hunter@1.2", "a.b.c", "é.b"] {
+        assert_eq!("api.hunter@0".parse::<BlockRef>().unwrap().pin, Pin::Major(0));
+        for bad in ["hunter", "Api.hunter", "api.", "a.b.c", "é.b"] {
             assert!(bad.parse::<BlockRef>().is_err(), "{bad}");
         }
+        for bad in ["", "x", "1.2", "01", "00", "+1", "-1", "1 ", "01.0.0", "18446744073709551616"] {
+            let bad = format!("api.hunter@{bad}");
+            assert!(bad.parse::<BlockRef>().is_err(), "{bad}");
+        }
+    }
+    #[test]
+    fn ports_are_found_in_lists_and_in_objects() {
+        let ports = |from: &str, config: Value| {
+            let also = vec![Port { port: "default".into(), description: String::new(), schema: any_schema() }];
+            let manifest: Manifest = serde_json::from_value(serde_json::json!({
+                "type": "custom.x", "version": "1.0.0", "name": "X", "outputs": {"portsFrom": from, "also": also},
+            }))
+            .unwrap();
+            manifest.ports(&config)
+        };
+        let list = serde_json::json!({"branches": [{"port": "a"}, {"port": 1}, {"port": "b"}]});
+        assert_eq!(ports("/branches/*/port", list), ["a", "b", "default"]);
+        let object = serde_json::json!({"branches": {"x": {"port": "a"}, "*": {"port": "b"}, "y": {}}});
+        assert_eq!(ports("/branches/*/port", object), ["a", "b", "default"]);
+        let names = serde_json::json!({"a/b": {"x": "a", "y": ["b"]}});
+        assert_eq!(ports("/a~1b/*", names.clone()), ["a", "default"]);
+        assert_eq!(ports("/a~1b/*/*", names), ["b", "default"]);
     }
 }

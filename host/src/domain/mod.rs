@@ -17,6 +17,7 @@ pub mod secret;
 pub mod sources;
 pub mod time;
 pub mod webhook;
+pub mod whole;
 pub mod workflow;
 
 pub use audit::AuditEntry;

@@ -31,7 +31,6 @@ impl Orchestrator {
     ) -> Result<(Plan, Vec<Problem>), Report> {
         let (workflow, mut problems) = read(document);
         let Some(workflow) = workflow else { return Err(Report::new(problems, Vec::new())) };
-        self.look_for(&workflow, pins).await;
         match self.compile(workflow, pins).await {
             Ok(compiled) if problems.is_empty() => Ok(compiled),
             Ok((_, warnings)) => Err(Report::new(problems, warnings)),
@@ -42,11 +41,13 @@ impl Orchestrator {
         }
     }
 
-    /// Have the catalogue look again if a component is not there that another process may have added a moment ago.
+    /// Have the catalogue look again if a block is not there, or not usable, that another process may have added or granted
+    /// a moment ago.
     async fn look_for(&self, workflow: &Workflow, pins: Option<&Pins>) {
-        let known = |node: &Node| {
-            let digest = pins.and_then(|pins| pins.get(&node.block.to_string()));
-            digest.is_none_or(|digest| self.catalogue.by_digest(&node.block.block_type, digest).is_some())
+        let is_shared = self.store.is_shared();
+        let known = |node: &Node| match pins.and_then(|pins| pins.get(&node.block.to_string())) {
+            Some(digest) => self.catalogue.by_digest(&node.block.block_type, digest).is_some(),
+            None => !is_shared || self.catalogue.resolve(&node.block).is_ok(),
         };
         if !workflow.nodes.iter().all(known)
             && let Err(error) = Box::pin(self.catalogue.refresh()).await
@@ -60,6 +61,7 @@ impl Orchestrator {
     /// # Errors
     /// Everything that is wrong with it.
     pub async fn compile(&self, workflow: Workflow, pins: Option<&Pins>) -> Result<(Plan, Vec<Problem>), Report> {
+        self.look_for(&workflow, pins).await;
         let mut compiler = Compiler::new(&self.catalogue, &self.config, pins);
         compiler.sizes(&workflow);
         let numbers = compiler.numbers(&workflow);

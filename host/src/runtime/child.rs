@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+use tokio::sync::Semaphore;
 
 use super::engine::Runtime;
 
@@ -69,35 +70,68 @@ pub(super) async fn run(
     Ok(Some(Ended { status: status?, output, is_cut, message: String::from_utf8_lossy(&message).trim().to_owned() }))
 }
 
+/// Why such a process gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApartError {
+    /// Others had the turns.
+    #[error("others kept it waiting for most of {} ms", .0.as_millis())]
+    Busy(Duration),
+    /// It could not be started, or not be talked to.
+    #[error("its process failed: {0}")]
+    Failed(#[from] std::io::Error),
+    /// It took all the time that it had.
+    #[error("it takes more than {} ms", .0.as_millis())]
+    Late(Duration),
+}
+
 impl Runtime {
     /// Run the program that the configuration names for such work, in a turn; `None` if there is none. What it wrote
-    /// counts however it ended.
+    /// counts however it ended. Of all that share `lane` only some have a turn at once, so that there is one for others.
     pub async fn apart(
         &self,
+        lane: &Semaphore,
         arguments: &[&str],
         input: &[&[u8]],
         most: u64,
         limit: Duration,
-    ) -> Option<Result<Vec<u8>, String>> {
+    ) -> Option<Result<Vec<u8>, ApartError>> {
         let program = self.config().compiler.as_deref()?;
-        let late = || format!("it takes more than {} ms", limit.as_millis());
-        let work = async {
-            // It is never closed, and then nothing would hold back anyway.
-            let _turn = self.shared.checking.acquire().await;
-            run(program, arguments, input, most, limit).await
-        };
-        let ended = tokio::time::timeout(limit, work).await;
+        let begun = Instant::now();
+        // They are never closed, and then nothing would hold back anyway.
+        let turn = async { (lane.acquire().await, self.shared.checking.acquire().await) };
+        let Ok(_turn) = tokio::time::timeout(limit, turn).await else { return Some(Err(ApartError::Busy(limit))) };
+        let left = limit.saturating_sub(begun.elapsed());
+        let ended = run(program, arguments, input, most, left).await;
         Some(match ended {
-            Ok(Ok(Some(ended))) => {
+            Ok(Some(ended)) => {
                 if !ended.status.success() {
                     tracing::warn!(command = arguments.first(), status = %ended.status, ended.message, "it failed");
                 }
                 Ok(ended.output)
             }
-            Ok(Ok(None)) | Err(_) => Err(late()),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(None) if left < limit / 2 => Err(ApartError::Busy(limit)),
+            Ok(None) => Err(ApartError::Late(limit)),
+            Err(error) => Err(error.into()),
         })
     }
+}
+
+/// How often such a process looks whether it is still wanted.
+const PARENT_LOOK: Duration = Duration::from_millis(200);
+
+/// End this process once the one that started it is gone, however that ended.
+///
+/// # Errors
+/// If there is no thread for it.
+pub fn end_with_parent() -> std::io::Result<()> {
+    let parent = rustix::process::getppid();
+    let watch = move || {
+        while rustix::process::getppid() == parent {
+            std::thread::sleep(PARENT_LOOK);
+        }
+        std::process::exit(1)
+    };
+    std::thread::Builder::new().name("parent".to_owned()).spawn(watch).map(drop)
 }
 
 /// What such a process may use.

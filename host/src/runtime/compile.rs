@@ -30,7 +30,7 @@ pub(super) async fn apart(program: &Path, config: &RuntimeConfig, bytes: Bytes) 
     let limit = config.compile_cpu.saturating_mul(WALL_PER_CPU);
     let ended = child::run(program, &arguments, &[&bytes], CODE_BYTES, limit).await;
     match ended.map_err(|error| ComponentError::Compiler(error.to_string()))? {
-        None => Err(too_long(config)),
+        None => Err(ComponentError::TooCostly(format!("takes more than {} s on this machine", limit.as_secs()))),
         Some(ended) if ended.is_cut => {
             Err(ComponentError::TooCostly(format!("makes more than {CODE_BYTES} bytes of machine code")))
         }
@@ -47,19 +47,17 @@ fn why(status: ExitStatus, message: String, config: &RuntimeConfig) -> Component
         _ if ran_out_of_memory => {
             ComponentError::TooCostly(format!("needs more than {} bytes of memory", config.compile_memory_bytes))
         }
-        Some(signal) if signal == SIGXCPU || signal == SIGKILL => too_long(config),
+        Some(SIGXCPU) => {
+            ComponentError::TooCostly(format!("takes more than {} s of CPU time", config.compile_cpu.as_secs().max(1)))
+        }
+        // The system does that when all memory is in use, which says nothing of the component.
         Some(signal) => ComponentError::Compiler(format!("it was ended by signal {signal}")),
         None if status.code() == Some(i32::from(REFUSED)) => ComponentError::Malformed(message),
         None => ComponentError::Compiler(message),
     }
 }
 
-const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
 const SIGXCPU: i32 = rustix::process::Signal::XCPU.as_raw();
-
-fn too_long(config: &RuntimeConfig) -> ComponentError {
-    ComponentError::TooCostly(format!("takes more than {} s", config.compile_cpu.as_secs().max(1)))
-}
 
 /// How the process ends if the component is at fault.
 pub const REFUSED: u8 = 3;

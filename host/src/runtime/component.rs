@@ -1,7 +1,5 @@
 //! From bytes to a component that is ready to be instantiated.
 
-use std::fs::File;
-
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component as Compiled;
@@ -117,8 +115,11 @@ impl Runtime {
     /// # Errors
     /// As there.
     pub async fn load(&self, bytes: impl Into<Bytes>) -> Result<Component, ComponentError> {
-        let turn = self.compile_turn().await;
-        self.load_in_turn(bytes.into(), &turn).await
+        let bytes = bytes.into();
+        let known = bytes.clone();
+        let digest = off_thread(move || Ok(digest(&known))).await?;
+        let _turn = self.compile_turn(self.compile_claim(&digest).await).await;
+        self.load_digested(bytes, digest).await
     }
 
     /// Make a component ready: from the cache if it is there, else compiled in a process of its own if the configuration
@@ -129,6 +130,10 @@ impl Runtime {
     pub async fn load_in_turn(&self, bytes: Bytes, _turn: &CompileTurn<'_>) -> Result<Component, ComponentError> {
         let known = bytes.clone();
         let digest = off_thread(move || Ok(digest(&known))).await?;
+        self.load_digested(bytes, digest).await
+    }
+
+    async fn load_digested(&self, bytes: Bytes, digest: String) -> Result<Component, ComponentError> {
         match self.config().compiler.clone() {
             Some(program) => self.load_apart(&program, bytes, digest).await,
             None => self.load_here(bytes, digest).await,
@@ -141,6 +146,7 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::load`].
     pub async fn load_known(&self, bytes: Bytes, digest: &str) -> Result<Component, ComponentError> {
+        let _claim = self.compile_claim(digest).await;
         if let Some(program) = self.config().compiler.clone() {
             match self.load_apart(&program, bytes.clone(), digest.to_owned()).await {
                 Err(error @ (ComponentError::Compiler(_) | ComponentError::TooCostly(_))) => {
@@ -158,14 +164,14 @@ impl Runtime {
         bytes: Bytes,
         digest: String,
     ) -> Result<Component, ComponentError> {
-        let (runtime, known) = (self.clone(), bytes.clone());
-        let waiting = match off_thread(move || runtime.prepare(&known, digest)).await? {
-            Prepared::Ready(component) => return Ok(*component),
-            Prepared::ToCompile(waiting) => waiting,
-        };
+        let (runtime, known, known_digest) = (self.clone(), bytes.clone(), digest.clone());
+        if let Some(component) = off_thread(move || runtime.prepare(&known, known_digest)).await? {
+            return Ok(component);
+        }
+        tracing::info!(digest, "compiling a block; the next start finds it compiled");
         let code = compile::apart(program, self.config(), bytes).await?;
         let runtime = self.clone();
-        off_thread(move || runtime.adopt(&waiting, &code)).await
+        off_thread(move || runtime.adopt(digest, &code)).await
     }
 
     async fn load_here(&self, bytes: Bytes, digest: String) -> Result<Component, ComponentError> {
@@ -212,54 +218,35 @@ impl Runtime {
             return self.link(&compiled, digest);
         }
         inspect(bytes)?.check()?;
-        let compiled = {
-            let _alone = shared.cache.compiling(&digest);
-            // Somebody else may have done it meanwhile.
-            match shared.cache.load(&shared.engine, &digest) {
-                Some(compiled) => compiled,
-                None => {
-                    tracing::info!(digest, "compiling a block; the next start finds it compiled");
-                    let compiled = Compiled::from_binary(&shared.engine, bytes)
-                        .map_err(|error| ComponentError::Malformed(format!("{error:#}")))?;
-                    match compiled.serialize() {
-                        Ok(code) => shared.cache.store(&digest, &code),
-                        Err(error) => tracing::warn!(digest, %error, "compiled code could not be kept"),
-                    }
-                    compiled
-                }
-            }
-        };
+        tracing::info!(digest, "compiling a block; the next start finds it compiled");
+        let compiled = Compiled::from_binary(&shared.engine, bytes)
+            .map_err(|error| ComponentError::Malformed(format!("{error:#}")))?;
+        match compiled.serialize() {
+            Ok(code) => shared.cache.store(&digest, &code),
+            Err(error) => tracing::warn!(digest, %error, "compiled code could not be kept"),
+        }
         self.link(&compiled, digest)
     }
 
-    /// Everything that comes before compiling.
-    fn prepare(&self, bytes: &[u8], digest: String) -> Result<Prepared, ComponentError> {
+    /// The component if it was compiled before; else whether it is one that may be.
+    fn prepare(&self, bytes: &[u8], digest: String) -> Result<Option<Component>, ComponentError> {
         let shared = &self.shared;
-        let cached = |digest: &str| shared.cache.load(&shared.engine, digest);
-        if let Some(compiled) = cached(&digest) {
-            return Ok(Prepared::Ready(Box::new(self.link(&compiled, digest)?)));
+        match shared.cache.load(&shared.engine, &digest) {
+            Some(compiled) => self.link(&compiled, digest).map(Some),
+            None => inspect(bytes)?.check().map(|()| None),
         }
-        inspect(bytes)?.check()?;
-        let alone = shared.cache.compiling(&digest);
-        Ok(match cached(&digest) {
-            Some(compiled) => Prepared::Ready(Box::new(self.link(&compiled, digest)?)),
-            None => {
-                tracing::info!(digest, "compiling a block; the next start finds it compiled");
-                Prepared::ToCompile(Waiting { digest, _alone: alone })
-            }
-        })
     }
 
     /// Take code over from the compiler.
-    fn adopt(&self, waiting: &Waiting, code: &[u8]) -> Result<Component, ComponentError> {
+    fn adopt(&self, digest: String, code: &[u8]) -> Result<Component, ComponentError> {
         let shared = &self.shared;
         // SAFETY: the code comes over a pipe from this same program, which was started to compile this component.
         let compiled = unsafe { Compiled::deserialize(&shared.engine, code) }
             .map_err(|error| ComponentError::Compiler(format!("{error:#}")))?;
-        shared.cache.store(&waiting.digest, code);
+        shared.cache.store(&digest, code);
         // Mapped from the file it shares its pages with other processes.
-        let compiled = shared.cache.load(&shared.engine, &waiting.digest).unwrap_or(compiled);
-        self.link(&compiled, waiting.digest.clone())
+        let compiled = shared.cache.load(&shared.engine, &digest).unwrap_or(compiled);
+        self.link(&compiled, digest)
     }
 
     fn link(&self, compiled: &Compiled, digest: String) -> Result<Component, ComponentError> {
@@ -280,17 +267,6 @@ impl Runtime {
 pub(super) fn refuse_foreign<'a>(imports: impl Iterator<Item = &'a str>) -> Result<(), ComponentError> {
     let foreign: Vec<String> = imports.filter(|name| !is_offered(name)).map(str::to_owned).collect();
     if foreign.is_empty() { Ok(()) } else { Err(ComponentError::ForeignImport(foreign)) }
-}
-
-enum Prepared {
-    Ready(Box<Component>),
-    ToCompile(Waiting),
-}
-
-/// A component that is about to be compiled, by nobody else meanwhile.
-struct Waiting {
-    digest: String,
-    _alone: Option<File>,
 }
 
 async fn off_thread<T: Send + 'static>(

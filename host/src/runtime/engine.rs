@@ -7,10 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use wasmtime::component::Linker;
 use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::cache::Cache;
+use super::cache::{Alone, Busy, Cache};
 use super::instance::{GuestState, Instance};
 use super::pool::Pool;
 use crate::capabilities::Capabilities;
@@ -19,6 +20,10 @@ use crate::domain::Sources;
 
 /// How often running guests are looked at. Bounds how long a loop holds a worker thread.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How long a component is left to another process that compiles it, and how often it is looked after.
+const OTHERS_PATIENCE: Duration = Duration::from_secs(60);
+const OTHERS_LOOK: Duration = Duration::from_millis(50);
 
 /// Slots of the pool that stay mapped between calls.
 const WARM_SLOTS: u32 = 64;
@@ -63,7 +68,7 @@ impl Runtime {
         let engine = Engine::new(&engine_config(&config))?;
         let mut linker = Linker::new(&engine);
         crate::capabilities::add_to_linker(&mut linker)?;
-        let cache = Cache::open(config.cache_dir.as_deref(), &engine)?;
+        let cache = Cache::open(config.cache_dir.as_deref(), config.cache_bytes, &engine)?;
         let ticker = Arc::new(Ticker { engine: engine.weak(), running: AtomicUsize::new(0) });
         spawn_ticker(Arc::downgrade(&ticker))?;
         let slots = config.max_instances as usize;
@@ -102,10 +107,31 @@ impl Runtime {
         &self.shared.capabilities
     }
 
-    /// Wait until one more component may be compiled, which is until the answer is dropped.
-    pub async fn compile_turn(&self) -> CompileTurn<'_> {
+    /// Wait until nobody else that uses the cache compiles this component, though not for ever: they may have been stopped.
+    pub async fn compile_claim(&self, digest: &str) -> CompileClaim {
+        self.compile_claim_within(digest, OTHERS_PATIENCE).await
+    }
+
+    /// The same, with so much patience.
+    pub async fn compile_claim_within(&self, digest: &str, patience: Duration) -> CompileClaim {
+        let begun = Instant::now();
+        loop {
+            match self.shared.cache.try_alone(digest) {
+                Ok(alone) => return CompileClaim(alone),
+                Err(Busy) if begun.elapsed() >= patience => {
+                    tracing::warn!(digest, "another process compiles a block for long; it is compiled here as well");
+                    return CompileClaim(None);
+                }
+                Err(Busy) => tokio::time::sleep(OTHERS_LOOK).await,
+            }
+        }
+    }
+
+    /// Wait until one more component may be compiled here, which is until the answer is dropped. Who waits for others has
+    /// its claim before, and so keeps nobody waiting.
+    pub async fn compile_turn(&self, claim: CompileClaim) -> CompileTurn<'_> {
         // It is never closed, and then nothing would hold back anyway.
-        CompileTurn(self.shared.compiling.acquire().await.ok())
+        CompileTurn { _permit: self.shared.compiling.acquire().await.ok(), _claim: claim }
     }
 
     /// Make time pass for guests until the answer is dropped.
@@ -122,9 +148,16 @@ impl std::fmt::Debug for Runtime {
     }
 }
 
+/// Says that nobody else compiles a component.
+#[derive(Debug)]
+pub struct CompileClaim(#[expect(dead_code, reason = "held")] Option<Alone>);
+
 /// Says that a component may be compiled.
 #[derive(Debug)]
-pub struct CompileTurn<'a>(#[expect(dead_code, reason = "held")] Option<SemaphorePermit<'a>>);
+pub struct CompileTurn<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+    _claim: CompileClaim,
+}
 
 pub(super) fn engine_config(config: &RuntimeConfig) -> wasmtime::Config {
     let instances = config.max_instances;

@@ -17,7 +17,7 @@ pub mod code {
     pub const CPU_LIMIT: &str = "cpu-limit";
     /// It did not answer in time.
     pub const TIMEOUT: &str = "timeout";
-    /// Its component is not to be had now.
+    /// Its component, or a check of what it is called with, is not to be had now.
     pub const UNAVAILABLE: &str = "unavailable";
     /// It was stopped.
     pub const CANCELLED: &str = "cancelled";
@@ -63,6 +63,11 @@ impl CallFailure {
     /// A failure that another attempt would repeat.
     pub fn permanent(code: &str, message: impl Into<String>) -> Self {
         Self { error: CallError::new(code, message), retry: None }
+    }
+
+    /// The server could not make the call now.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { error: CallError::new(code::UNAVAILABLE, message), retry: Some(RetryHint::default()) }
     }
 }
 

@@ -13,8 +13,8 @@ use super::pool::{Key, Reuse};
 use crate::capabilities::{Access, CallState, Identity, LogBuffer, ProgressSink};
 use crate::domain::{BlockType, Json, LogLine, Outputs};
 
-/// A manifest is a constant: it needs neither time nor room.
-const MANIFEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// A manifest is a constant: it needs neither time nor room. Wall time passes by itself on a machine that is busy.
+const MANIFEST_TIMEOUT: Duration = Duration::from_secs(60);
 const MANIFEST_CPU: Duration = Duration::from_secs(1);
 const MANIFEST_BYTES: usize = 1 << 20;
 
@@ -35,6 +35,8 @@ pub struct CallRequest<'a> {
     pub context: String,
     /// How much it may use.
     pub limits: CallLimits,
+    /// The limit that `limits.timeout` is what is left of: of this it is told.
+    pub time_limit: Duration,
     /// Where it may go, and with which secrets.
     pub access: Access,
     /// For log lines and errors.
@@ -87,7 +89,7 @@ impl CallReport {
 impl Runtime {
     /// Call `execute`. Dropping the future stops the guest.
     pub async fn call(&self, request: CallRequest<'_>) -> CallReport {
-        let limits = request.limits;
+        let (limits, time_limit) = (request.limits, request.time_limit);
         let logs = LogBuffer::new(limits.log_lines, limits.log_line_bytes);
         let (sources, capabilities) = (self.sources().clone(), self.capabilities().clone());
         let record = request.access.record;
@@ -113,7 +115,7 @@ impl Runtime {
         let result = match answer {
             Ok(Ok(answer)) => output::check(output::scrubbed(answer, scrubber), request.ports, limits.output_bytes),
             Ok(Err(error)) => Err(output::scrubbed_failure(classify(&error, instance.store.data()), scrubber)),
-            Err(_) => Err(timed_out(limits)),
+            Err(_) => Err(timed_out(time_limit)),
         };
         let call = &mut instance.store.data_mut().call;
         let (exchanges, exchanges_dropped) = call.recorder.take();
@@ -154,11 +156,11 @@ impl Runtime {
         match answer.await {
             Ok(Ok(manifest)) => Ok(manifest),
             Ok(Err(error)) => Err(classify(&error, instance.store.data())),
-            Err(_) => Err(timed_out(limits)),
+            Err(_) => Err(timed_out(limits.timeout)),
         }
     }
 }
 
-fn timed_out(limits: CallLimits) -> CallFailure {
-    CallFailure::permanent(code::TIMEOUT, format!("no answer within {} ms", limits.timeout.as_millis()))
+fn timed_out(limit: Duration) -> CallFailure {
+    CallFailure::permanent(code::TIMEOUT, format!("no answer within {} ms", limit.as_millis()))
 }

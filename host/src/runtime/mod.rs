@@ -16,10 +16,10 @@ mod limits;
 mod output;
 mod pool;
 
-pub use child::ProcessLimits;
+pub use child::{ApartError, ProcessLimits, end_with_parent};
 pub use compile::{COMMAND as COMPILE_COMMAND, REFUSED as COMPILE_REFUSED, compile};
 pub use component::{COMPILE_FAILED, Component, ComponentError, digest};
-pub use engine::{CompileTurn, Runtime};
+pub use engine::{CompileClaim, CompileTurn, Runtime};
 pub use failure::{CallFailure, HOST_CODES, RetryHint, code};
 pub use inspect::{Inspection, inspect};
 pub use invoke::{CallReport, CallRequest, Finished};

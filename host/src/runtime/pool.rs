@@ -6,16 +6,27 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::config::WarmConfig;
-use crate::domain::{Grant, UserId};
+use crate::domain::{Grant, Mode, UserId};
 
 /// Which calls of a component may follow one another in one instance: those for which this is the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Reuse {
     /// For whom they are made; `None` if anybody's may follow anybody's.
     pub user: Option<UserId>,
-    /// What the block is allowed: an instance has seen no more than its next call may.
+    /// Where the answers come from that an instance may have kept.
+    pub mode: Mode,
+    /// What the block is allowed: an instance has seen no more than its next call may. It is this very grant, since
+    /// taking one back ends what it allowed, whatever is granted later.
     pub grant: Arc<Grant>,
 }
+
+impl PartialEq for Reuse {
+    fn eq(&self, other: &Self) -> bool {
+        self.user == other.user && self.mode == other.mode && Arc::ptr_eq(&self.grant, &other.grant)
+    }
+}
+
+impl Eq for Reuse {}
 
 /// Calls with the same key may share an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ pub(crate) trait Command: Debug + Send + Sync + 'static {
     /// Carry it out. It may be run again after a rollback.
     ///
     /// # Errors
-    /// A `Conflict` is an answer: nothing may have been written then, and the transaction goes on without it. All else
+    /// A `Conflict`, or an `UnknownBlock`, is an answer: nothing may have been written then, and the transaction goes on without it. All else
     /// rolls it back.
     fn run(&self, transaction: &mut Transaction<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
@@ -47,7 +47,7 @@ impl<C: Command> Pending for Asked<C> {
     ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>> {
         Box::pin(async move {
             let answer = match self.command.run(transaction).await {
-                Err(error) if !matches!(error, StoreError::Conflict { .. }) => return Err(error),
+                Err(error) if !error.is_answer() => return Err(error),
                 answer => answer,
             };
             self.answer = Some(answer);

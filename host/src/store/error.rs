@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::ExecutionId;
+use crate::domain::{BlockType, ExecutionId};
 
 /// Why the store could not do what it was asked. Cheap to clone: one failure may have to be told to many.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -34,6 +34,14 @@ pub enum StoreError {
         /// One sentence for a person.
         what: String,
     },
+    /// A workflow names an uploaded block that is gone.
+    #[error("there is no block `{block_type}`")]
+    UnknownBlock {
+        /// The block.
+        block_type: BlockType,
+        /// The first node that names it, counted from 0.
+        node: usize,
+    },
     /// Another worker has taken the execution over, whose writes alone count.
     #[error("execution {execution_id} was taken over by another worker")]
     LeaseLost {
@@ -51,6 +59,11 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn open(path: impl Into<String>, reason: impl ToString) -> Self {
         Self::Open { path: path.into(), reason: reason.to_string() }
+    }
+
+    /// Whether it is the answer to a request, and nothing that failed.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::UnknownBlock { .. })
     }
 
     pub(crate) fn conflict(what: impl Into<String>) -> Self {

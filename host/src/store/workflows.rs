@@ -1,11 +1,14 @@
 //! Changes to saved workflows.
 
+use std::collections::BTreeMap;
+
 use sqlx::AssertSqlSafe;
 
-use crate::domain::{Json, UserId};
+use crate::domain::{BlockType, Json, UserId};
 
 use super::Store;
 use super::batch::Transaction;
+use super::blocks::hold;
 use super::columns::Columns;
 use super::command::Command;
 use super::error::StoreError;
@@ -24,6 +27,8 @@ pub struct NewVersion {
     pub document_digest: String,
     /// The workflow document.
     pub document: Json,
+    /// The uploaded blocks that it names, which have to be there still, and the first node that does, counted from 0.
+    pub uploaded: BTreeMap<BlockType, usize>,
     /// Unix milliseconds.
     pub at: i64,
 }
@@ -53,7 +58,7 @@ impl Store {
     /// from before stay hidden.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the workflow exists.
+    /// [`StoreError::Conflict`] if the workflow exists, [`StoreError::UnknownBlock`] if an uploaded block is gone.
     pub async fn create_workflow(&self, version: NewVersion) -> Result<Saved, StoreError> {
         match self.ask(Create { version, key: None }).await? {
             Once::Done(saved) => Ok(saved),
@@ -64,7 +69,7 @@ impl Store {
     /// The same unless `key` was used before. What it made then is what [`Saved::of_resource`] reads.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the workflow exists.
+    /// [`StoreError::Conflict`] if the workflow exists, [`StoreError::UnknownBlock`] if an uploaded block is gone.
     pub async fn create_workflow_once(
         &self,
         version: NewVersion,
@@ -76,7 +81,8 @@ impl Store {
     /// Save the next version of a workflow; `None` if there is no such workflow.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `expected` is given and not the latest version.
+    /// [`StoreError::Conflict`] if `expected` is given and not the latest version, [`StoreError::UnknownBlock`] if an
+    /// uploaded block is gone.
     pub async fn save_workflow(&self, version: NewVersion, expected: Option<u32>) -> Result<Option<Saved>, StoreError> {
         self.ask(Save { version, expected }).await
     }
@@ -139,6 +145,7 @@ impl Command for Create {
         {
             return Ok(known);
         }
+        hold(transaction, &new.uploaded).await?;
         let version = match latest(transaction, &new.workflow_id).await? {
             Some((_, false)) => {
                 return Err(StoreError::conflict(format!("workflow `{}` exists already", new.workflow_id)));
@@ -177,6 +184,7 @@ impl Command for Save {
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Option<Saved>, StoreError> {
         const NEXT: &str = "UPDATE workflows SET name = $2, latest_version = $3, updated_at = $4 WHERE id = $1";
         let new = &self.version;
+        hold(transaction, &new.uploaded).await?;
         let Some((latest, false)) = latest(transaction, &new.workflow_id).await? else { return Ok(None) };
         if let Some(expected) = self.expected.filter(|expected| *expected != latest) {
             return Err(StoreError::conflict(format!(

@@ -64,11 +64,10 @@ export class HttpResponse {
   }
 
   get retryAfterMs() {
-    const exact = number(this.header("retry-after-ms"));
-    if (exact !== undefined) return Math.max(0, Math.ceil(exact));
-    const value = this.header("retry-after");
-    const seconds = number(value);
-    if (seconds !== undefined) return Math.max(0, Math.ceil(seconds * 1000));
+    const value = this.header("retry-after") ?? "";
+    const exact = number(this.header("retry-after-ms"), 1) ?? number(value, 1000);
+    // `Date.parse` makes dates of other things too, such as `-3`.
+    if (exact !== undefined || !/^\s*[A-Z][a-z]{2}/.test(value)) return exact;
     const wait = Date.parse(value) - Date.parse(this.header("date"));
     return Number.isNaN(wait) ? undefined : Math.max(0, wait);
   }
@@ -105,8 +104,8 @@ function general(status) {
   return [codes.UNEXPECTED_RESPONSE, false];
 }
 
-function number(text) {
-  if (text === undefined || text.trim() === "") return undefined;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
+/** Digits, possibly with a fraction, in units of `scale` milliseconds; whole ones, and no more than count exactly. */
+function number(text, scale) {
+  if (text === undefined || !/^\s*[0-9]+(\.[0-9]+)?\s*$/.test(text)) return undefined;
+  return Math.min(Math.ceil(Number(text) * scale), Number.MAX_SAFE_INTEGER);
 }

@@ -104,7 +104,17 @@ test("Retry-After is read in every form, a date by the answer's own date", () =>
   const date = "Wed, 21 Oct 2015 07:28:00 GMT";
   assert.equal(wait({ "retry-after-ms": "250", "retry-after": "7" }), 250);
   assert.equal(wait({ "retry-after": "0.5" }), 500);
-  assert.equal(wait({ "retry-after": "-3" }), 0);
+  assert.equal(wait({ "retry-after": " 120 " }), 120_000);
+  assert.equal(wait({ "retry-after-ms": "0.5" }), 1);
+  for (const odd of ["-3", "+3", "1e308", "1e3", "0x10", "Infinity", "NaN", ".5", "5.", "1_0", "", "2015-1-1", "\u0663"]) {
+    assert.equal(wait({ "retry-after": odd, date }), undefined, odd);
+    assert.equal(wait({ "retry-after-ms": odd, "retry-after": "7" }), 7000, odd);
+  }
+  for (const many of ["99999999999999999999", "9".repeat(5000)]) {
+    assert.equal(wait({ "retry-after": many }), Number.MAX_SAFE_INTEGER);
+    assert.equal(wait({ "retry-after-ms": many }), Number.MAX_SAFE_INTEGER);
+    assert.equal(answered({ status: 429, headers: { "retry-after": many } }).failure().code, "rate-limited");
+  }
   assert.equal(wait({ "retry-after": "Wed, 21 Oct 2015 07:28:09 GMT", date }), 9000);
   assert.equal(wait({ "retry-after": date, date: "Wed, 21 Oct 2015 07:28:09 GMT" }), 0);
   assert.equal(wait({ "retry-after": date }), undefined);

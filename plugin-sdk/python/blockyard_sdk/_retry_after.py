@@ -10,17 +10,24 @@ _MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
-_MAX_MS = 2**53
+_MAX_MS = 2**53 - 1
 
 
 def milliseconds(value: str, date: str | None) -> int | None:
     """Milliseconds to wait: seconds, possibly with a fraction, or a date, which is measured from ``date``."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        end, start = _seconds(value), _seconds(date or "")
-        return None if end is None or start is None else max(0, end - start) * 1000
-    return min(_MAX_MS, max(0, math.ceil(seconds * 1000))) if math.isfinite(seconds) else None
+    exact = number(value, 1000)
+    if exact is not None:
+        return exact
+    end, start = _seconds(value), _seconds(date or "")
+    return None if end is None or start is None else min(_MAX_MS, max(0, end - start) * 1000)
+
+
+def number(text: str, scale: int) -> int | None:
+    """Digits, possibly with a fraction, in units of ``scale`` milliseconds; whole ones, and no more than ``_MAX_MS``."""
+    whole, point, fraction = text.strip().partition(".")
+    if not all(part.isascii() and part.isdecimal() for part in ((whole, fraction) if point else (whole,))):
+        return None
+    return math.ceil(min(float(_MAX_MS), float(text) * scale))
 
 
 def _seconds(date: str) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from . import _host
-from ._retry_after import milliseconds
+from ._retry_after import milliseconds, number
 from .failure import BlockFailure
 from .secrets import Credential
 from .text import dumps
@@ -84,10 +84,11 @@ class OtherError(HttpError):
 class Request:
     """A request, with the secrets that go into it.
 
-    ``url`` is absolute, without credentials; ``query`` is added to it, percent-encoded, without members that are
-    ``None``. ``json`` or ``body`` is the body; JSON brings its ``Content-Type``. ``timeout_ms`` bounds the whole
-    exchange, in milliseconds; the host's own ceiling still holds. Headers that frame the message (``Host``,
-    ``Content-Length``, ``Accept-Encoding``, ...) belong to the host, which refuses them.
+    ``url`` is absolute, without credentials; ``query`` is added to it before its fragment, percent-encoded, without
+    members that are ``None``, and with ``True`` as ``true``. ``json`` or ``body`` is the body; JSON brings its
+    ``Content-Type``. ``timeout_ms`` bounds the whole exchange, in milliseconds; the host's own ceiling still holds.
+    Headers that frame the message (``Host``, ``Content-Length``, ``Accept-Encoding``, ...) belong to the host, which
+    refuses them.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Request:
         method: str,
         url: str,
         *,
-        query: Mapping[str, str | int | float | None] | None = None,
+        query: Mapping[str, str | int | float | bool | None] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         body: bytes | str | None = None,
@@ -162,9 +163,9 @@ class Response:
         """How long the server asks to wait, in milliseconds: the header ``retry-after-ms``, else ``Retry-After`` in
         seconds or as a date (RFC 9110, section 10.2.3). A block has no clock, so a date is measured from the answer's
         own ``Date``."""
-        exact = (self.header("retry-after-ms") or "").strip()
-        if exact.isdecimal():
-            return int(exact)
+        exact = number(self.header("retry-after-ms") or "", 1)
+        if exact is not None:
+            return exact
         value = self.header("retry-after")
         return None if value is None else milliseconds(value, self.header("date"))
 
@@ -235,9 +236,16 @@ def segment(text: str) -> str:
     return quote(text, safe="-._~")
 
 
-def _with_query(url: str, query: Mapping[str, str | int | float | None]) -> str:
-    pairs = [f"{segment(name)}={segment(str(value))}" for name, value in query.items() if value is not None]
+def _with_query(url: str, query: Mapping[str, str | int | float | bool | None]) -> str:
+    pairs = [f"{segment(name)}={segment(_word(value))}" for name, value in query.items() if value is not None]
     if not pairs:
         return url
-    separator = "" if url.endswith("?") else "&" if "?" in url else "?"
-    return url + separator + "&".join(pairs)
+    base, hash_, fragment = url.partition("#")
+    _, mark, known = base.partition("?")
+    separator = "?" if not mark else "" if known == "" or known.endswith("&") else "&"
+    return base + separator + "&".join(pairs) + hash_ + fragment
+
+
+def _word(value: str | int | float | bool) -> str:
+    """As JSON has it: ``true``, where Python writes ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

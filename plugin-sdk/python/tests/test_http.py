@@ -12,6 +12,20 @@ class RequestTest(unittest.TestCase):
         self.assertEqual(request.url, "https://a.example/v1/..%2Fa%2Fb%3Fc%23d?q%26=a%3Db%26c%20d%2B%25%C3%BC&page=2")
         self.assertEqual(Request("GET", "https://a.example/?x=1", query={"y": 1}).url, "https://a.example/?x=1&y=1")
         self.assertEqual(Request("GET", "https://a.example/?", query={"y": 1}).url, "https://a.example/?y=1")
+        self.assertEqual(Request("GET", "https://a.example/?x&", query={"y": 1}).url, "https://a.example/?x&y=1")
+
+    def test_parameters_stand_before_the_fragment(self) -> None:
+        for url, expected in [
+            ("https://a.example/x#f", "https://a.example/x?q=1#f"),
+            ("https://a.example/x?a=1#f?g#h", "https://a.example/x?a=1&q=1#f?g#h"),
+            ("https://a.example/#", "https://a.example/?q=1#"),
+        ]:
+            self.assertEqual(Request("GET", url, query={"q": 1}).url, expected)
+        self.assertEqual(Request("GET", "https://a.example/x#f", query={"q": None}).url, "https://a.example/x#f")
+
+    def test_booleans_are_written_as_in_json(self) -> None:
+        request = Request("GET", "https://a.example/", query={"a": True, "b": False, "c": "True", "d": 1.5})
+        self.assertEqual(request.url, "https://a.example/?a=true&b=false&c=True&d=1.5")
 
     def test_a_json_body_brings_its_content_type(self) -> None:
         request = Request("POST", "https://a.example/", json={"ü": (1, 2)})
@@ -46,8 +60,10 @@ class ResponseTest(unittest.TestCase):
         for headers, expected in [
             ([("retry-after", " 120 ")], 120_000),
             ([("retry-after", "0.5")], 500),
-            ([("retry-after", "-3")], 0),
-            ([("retry-after", "NaN")], None),
+            ([("retry-after", "99999999999999999999")], 2**53 - 1),
+            ([("retry-after", "9" * 5000)], 2**53 - 1),
+            ([("retry-after-ms", "9" * 5000)], 2**53 - 1),
+            ([("retry-after-ms", "0.5")], 1),
             ([("retry-after", "later")], None),
             ([("retry-after", "7"), ("Retry-After-Ms", "250")], 250),
             ([("retry-after", "Fri, 01 Mar 2024 00:00:00 GMT"), now], 10_000),
@@ -57,6 +73,14 @@ class ResponseTest(unittest.TestCase):
         ]:
             with self.subTest(headers=headers):
                 self.assertEqual(Response(429, headers).retry_after_ms, expected)
+
+    def test_what_is_no_number_of_seconds_is_no_hint(self) -> None:
+        date = ("date", "Thu, 29 Feb 2024 23:59:50 GMT")
+        for odd in ["-3", "+3", "1e308", "1e3", "0x10", "inf", "NaN", ".5", "5.", "1_0", "", "\u0663"]:
+            with self.subTest(odd=odd):
+                self.assertIsNone(Response(429, [("retry-after", odd), date]).retry_after_ms)
+                self.assertEqual(Response(429, [("retry-after-ms", odd), ("retry-after", "7")]).retry_after_ms, 7000)
+                self.assertIsNone(Response(429, [("retry-after", odd)]).failure().retry_after_ms)
 
     def test_an_unreadable_body_says_what_came(self) -> None:
         with self.assertRaises(BlockFailure) as raised:

@@ -75,18 +75,20 @@ impl Request {
         Self::new("DELETE", url)
     }
 
-    /// Adds a query parameter, percent-encoded.
+    /// Adds a query parameter, percent-encoded, before the fragment if there is one.
     #[must_use]
     pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
+        let fragment = self.url.find('#').map(|at| self.url.split_off(at)).unwrap_or_default();
         let separator = match self.url.split_once('?') {
             None => "?",
-            Some((_, "")) => "",
+            Some((_, known)) if known.is_empty() || known.ends_with('&') => "",
             Some(_) => "&",
         };
         self.url.push_str(separator);
         encode(name, &mut self.url);
         self.url.push('=');
         encode(&value.to_string(), &mut self.url);
+        self.url.push_str(&fragment);
         self
     }
 
@@ -234,5 +236,7 @@ mod tests {
         let request = Request::get("https://a.example/?x=1").query("page", 2).query_if("none", None::<u8>);
         assert_eq!(request.url(), "https://a.example/?x=1&page=2");
         assert_eq!(Request::get("https://a.example/?").query("a", 1).url(), "https://a.example/?a=1");
+        let request = Request::get("https://a.example/x#f?g").query("a", 1).query("b", 2);
+        assert_eq!(request.url(), "https://a.example/x?a=1&b=2#f?g");
     }
 }

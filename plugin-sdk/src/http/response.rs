@@ -77,7 +77,7 @@ impl Response {
     /// How long the server asks to wait, in milliseconds: the header `retry-after-ms`, else `Retry-After` in seconds
     /// or as a date (RFC 9110, section 10.2.3).
     pub fn retry_after_ms(&self) -> Option<u64> {
-        let exact = self.header("retry-after-ms").and_then(|value| value.trim().parse().ok());
+        let exact = self.header("retry-after-ms").and_then(|value| retry_after::number(value, 1.0));
         exact.or_else(|| self.header("retry-after").and_then(retry_after::milliseconds))
     }
 

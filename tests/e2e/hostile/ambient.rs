@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, assert_well, failure, hostile, one, output, send};
 use crate::support::{Run, config, graph, node};
-use crate::timeline::patiently;
+use crate::timeline::{COMPILING, patiently_for};
 
 async fn refusal_of(guest: &str) -> String {
     let refused = App::start(config(&[guest])).await;
@@ -147,7 +147,7 @@ async fn a_manifest_is_asked_for_without_capabilities_and_within_its_time() {
     assert!(description.contains("is not granted the secret `granted`"), "{description}");
     assert!(description.contains("does not ask for GET https://good.example/echo"), "{description}");
     assert_eq!(server.connections(), 0);
-    let message = patiently("the refusal", refusal_of("manifest-loops")).await;
+    let message = patiently_for(COMPILING, "the refusal", refusal_of("manifest-loops")).await;
     assert_eq!(message, "its manifest cannot be read: cpu-limit: used more than 1000 ms of CPU time");
     assert_well(&app).await;
 }

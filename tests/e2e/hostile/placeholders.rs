@@ -121,6 +121,13 @@ async fn what_is_recorded_leaves_credentials_out_and_answers_calls_with_other_pl
     assert_eq!(recorded[1]["request"], json!({"method": "GET", "url": "https://good.example/echo"}));
     assert_eq!(recorded[2]["request"]["body"], json!({"key": "[secret granted]", "b": 2}));
     assert_eq!(recorded[3]["request"]["body"], "b=2&key=%5Bsecret%20granted%5D");
+    for exchange in recorded.as_array().unwrap() {
+        // Of what stands there now: that of what came would tell how long the secret is.
+        let response = &exchange["response"];
+        let body = response["body"].to_string();
+        assert!(body.contains("[secret granted]"), "{body}");
+        assert_eq!(response["headers"]["content-length"], body.len().to_string());
+    }
     let sent = server.seen().len();
     // Another execution has other placeholders, and here the secret is not even set.
     let (other, _server) = with_secrets().await;

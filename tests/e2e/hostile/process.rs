@@ -10,7 +10,7 @@ use super::Server;
 use super::canary::{CANARY, WAYS, assert_clean, traces};
 use crate::server::binary;
 use crate::support::{cache_dir, graph, guest};
-use crate::timeline::patiently;
+use crate::timeline::{COMPILING, patiently_for};
 
 /// Both guests with each way out, side by side; some fail.
 fn document() -> Value {
@@ -48,7 +48,7 @@ async fn neither_the_result_nor_any_line_of_the_log_holds_a_secret_of_the_enviro
     command.arg("--http-rewrite").arg(format!("https://good.example=http://127.0.0.1:{}", server.port()));
     command.env("BLOCKYARD_SECRET_CANARY", CANARY).env("BLOCKYARD_SECRET_CANARY_HOSTS", "good.example");
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = patiently("the process", command.output()).await.unwrap();
+    let output = patiently_for(COMPILING, "the process", command.output()).await.unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     // It went all the way, and was as talkative as it can be.
     assert!(server.seen().len() >= 2 * WAYS.len(), "{log}");

@@ -1,8 +1,10 @@
 //! Components that are uploaded to a running server.
 
 mod bytes;
+mod gate;
 mod load;
 mod processes;
+mod pushed;
 mod refusals;
 mod schemas;
 mod versions;
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::server::Server;
 use crate::support::guest;
-use crate::timeline::patiently;
+use crate::timeline::{COMPILING, patiently_for};
 
 /// The component of a guest, with some bytes changed: `(from, to)` of one length.
 fn component(name: &str, changes: &[(&str, &str)]) -> Vec<u8> {
@@ -28,6 +30,21 @@ const TYPE: &str = "custom.versioned";
 /// What version 1 asks for.
 fn narrow() -> Value {
     json!({"http": [{"host": "narrow.versioned.example"}]})
+}
+
+/// It computes, once the block for that is compiled.
+async fn is_well(server: &Server) {
+    let body = json!({"config": {"expression": "input.a + 1"}, "input": {"a": 1}});
+    let compiled = async {
+        loop {
+            let (status, answer) = server.post("/blocks/core.transform/test", &body).await;
+            if answer["error"]["code"] != "unavailable" {
+                return (status, answer);
+            }
+        }
+    };
+    let (status, answer) = patiently_for(COMPILING, "a block that ships with it", compiled).await;
+    assert_eq!((status, &answer["output"]), (200, &json!(2)), "{answer}");
 }
 
 async fn uploaded(server: &Server, component: Vec<u8>) -> Value {
@@ -57,7 +74,7 @@ async fn in_use(server: &Server) {
 
 /// What the block answers when it is tested.
 async fn tested(server: &Server) -> Value {
-    let (status, answer) = patiently("the answer", server.post(&format!("/blocks/{TYPE}/test"), &json!({}))).await;
+    let (status, answer) = server.post(&format!("/blocks/{TYPE}/test"), &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     answer["output"]["version"].clone()
 }

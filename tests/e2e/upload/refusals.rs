@@ -5,25 +5,15 @@ use blockyard::blocks::uploads::{Uploader, VERSION_EXISTS};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::{bytes, component, uploaded, versioned};
+use super::{bytes, component, is_well, uploaded, versioned};
 use crate::server::{Server, command};
 use crate::support::{config, guest};
 use crate::timeline::patiently;
 
 const MIB: usize = 1 << 20;
 
-/// A server whose compiler has little time.
 async fn server() -> Server {
-    let mut serve = command("serve", "sqlite::memory:", &[]);
-    serve.args(["--compile-cpu-ms", "3000"]);
-    Server::of(serve).await
-}
-
-/// It computes, and takes uploads.
-async fn is_well(server: &Server) {
-    let body = json!({"config": {"expression": "input.a + 1"}, "input": {"a": 1}});
-    let (status, answer) = server.post("/blocks/core.transform/test", &body).await;
-    assert_eq!((status, &answer["output"]), (200, &json!(2)), "{answer}");
+    Server::start("sqlite::memory:", &[]).await
 }
 
 async fn refused(server: &Server, component: Vec<u8>, status: u16, code: &str) -> Value {
@@ -108,7 +98,13 @@ async fn the_same_version_with_other_bytes_is_a_conflict() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_takes_minutes_to_compile_is_given_up() {
-    let server = server().await;
+    // That version is at hand without being compiled there.
+    let usual = server().await;
+    uploaded(&usual, versioned(1)).await;
+    usual.terminate().await;
+    let mut serve = command("serve", "sqlite::memory:", &[]);
+    serve.args(["--compile-cpu-ms", "3000"]);
+    let server = Server::of(serve).await;
     // Few large functions of many locals cost the most.
     let bomb = bytes::with_dead_code(component("echo", &[]), 24 * MIB, 60_000, 2_000);
     let compiling = server.upload(bomb);

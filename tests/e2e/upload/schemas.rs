@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, uploaded};
+use super::{bytes, is_well, uploaded};
 use crate::server::{Server, command};
 use crate::support::guest;
 
@@ -28,12 +28,6 @@ async fn server() -> Server {
     let mut serve = command("serve", "sqlite::memory:", &[]);
     serve.args(["--cpu-ms", "1000"]);
     Server::of(serve).await
-}
-
-async fn is_well(server: &Server) {
-    let body = json!({"config": {"expression": "input.a + 1"}, "input": {"a": 1}});
-    let (status, answer) = server.post("/blocks/core.transform/test", &body).await;
-    assert_eq!((status, &answer["output"]), (200, &json!(2)), "{answer}");
 }
 
 /// `levels` of `{"a": …}` around `inner`.

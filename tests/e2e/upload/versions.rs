@@ -4,8 +4,9 @@ use futures::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::gate::Gate;
 use super::{TYPE, activate, component, granted, in_use, narrow, tested, uploaded, versioned};
-use crate::server::Server;
+use crate::server::{Server, command};
 use crate::support::{graph, on_postgres, postgres};
 
 fn database(directory: &TempDir) -> String {
@@ -57,17 +58,20 @@ async fn an_upload_is_used_once_it_is_granted_and_activated() {
 async fn executions_keep_the_version_that_they_started_with() {
     const EXECUTIONS: usize = 100;
     let directory = TempDir::new().unwrap();
-    let server = Server::start(&database(&directory), &[]).await;
+    let gate = Gate::shut().await;
+    let mut serve = command("serve", &database(&directory), &[]);
+    serve.args(["--http-rewrite", &gate.rewrite(), "--http-rate-per-host", "0"]);
+    let server = Server::of(serve).await;
     in_use(&server).await;
-    // They wait inside their node, and go on with the block that is called again.
-    let node = json!({"id": "it", "type": TYPE, "config": {"times": 6, "ms": 200}});
+    assert_eq!(uploaded(&server, versioned(2)).await["status"], "inactive");
+    // They wait inside their node, whose block is called again and again until the gate says yes.
+    let node = json!({"id": "it", "type": TYPE, "config": {"asks": true, "ms": 500}});
     let document = graph(json!([node]), &[]);
     let ids = join_all((0..EXECUTIONS).map(|_| server.submit(&document, &json!(null)))).await;
-    uploaded(&server, versioned(2)).await;
+    gate.asked_by(&ids).await;
     assert_eq!(activate(&server, "2.0.0+versioned").await.0, 200);
     let later = server.submit(&document, &json!(null)).await;
-    let still_running = server.get("/executions?status=running&limit=500").await.1["items"].as_array().unwrap().len();
-    assert!(still_running > EXECUTIONS / 2, "only {still_running} were there to see the other version come");
+    gate.open();
     for id in &ids {
         let execution = server.ended(id).await;
         assert_eq!(execution["output"]["version"], "1.0.0+versioned", "{execution}");

@@ -125,9 +125,25 @@ async fn an_instance_is_kept_for_a_block_that_asks_for_it_as_long_as_it_is_grant
     assert_eq!((process.count().await, process.count().await, process.count().await), (1, 2, 3));
     process.grant("test.keeps", false);
     assert_eq!((process.count().await, process.count().await), (1, 1), "the grant is gone");
+    process.grant("test.keeps", true);
+    assert_eq!(
+        (process.count().await, process.count().await),
+        (1, 2),
+        "what was known under the earlier grant is gone"
+    );
     let narrower = Grant { stateless: true, ..Grant::default() };
     process.catalogue.set_grant("test.keeps".parse().unwrap(), narrower);
     assert_eq!((process.count().await, process.count().await), (1, 2), "what has known another grant is not used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_from_recordings_is_not_known_to_calls_in_production() {
+    let process = Process::keeping(|_| {}).await;
+    let count = async |mode| calls(&process.call("test.keeps", &json!({}), &Value::Null, "local", mode).await);
+    for (mode, expected) in [(Mode::Demo, 1), (Mode::Demo, 2), (Mode::Production, 1), (Mode::Test, 1), (Mode::Demo, 3)]
+    {
+        assert_eq!(count(mode).await, expected, "{mode:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ pub(in crate::api) async fn handle(
     InPath(block_type): InPath<String>,
     InQuery(NoQuery {}): InQuery<NoQuery>,
 ) -> ApiResult<StatusCode> {
-    let (block_type, versions) = versions(&state, &block_type)?;
+    let (block_type, versions) = versions(&state, &block_type).await?;
     if versions.owner.is_none() {
         let detail = format!("block `{block_type}` comes with the server and cannot be deleted");
         return Err(ApiError::conflict("not-uploaded", detail));

@@ -29,8 +29,8 @@ pub(in crate::api) async fn read(
     InPath(block_type): InPath<String>,
     InQuery(NoQuery {}): InQuery<NoQuery>,
 ) -> ApiResult<Json<GrantView>> {
-    let (block_type, _) = versions(&state, &block_type)?;
-    granted(&state, &block_type).map(Json)
+    let (block_type, _) = versions(&state, &block_type).await?;
+    granted(&state, &block_type).await.map(Json)
 }
 
 /// Set what a type may do, from its next call on: this and nothing else.
@@ -40,7 +40,7 @@ pub(in crate::api) async fn put(
     InQuery(NoQuery {}): InQuery<NoQuery>,
     Body(grant): Body<Grant>,
 ) -> ApiResult<Json<GrantView>> {
-    let (block_type, _) = versions(&state, &block_type)?;
+    let (block_type, _) = versions(&state, &block_type).await?;
     let problem = |(pointer, message)| Problem::new(pointer, "invalid-grant", message);
     let errors: Vec<Problem> = grant.problems().into_iter().map(problem).collect();
     if let Some(first) = errors.first() {
@@ -50,11 +50,11 @@ pub(in crate::api) async fn put(
     if !state.uploads.grant(&UserId::local(), &block_type, grant).await? {
         return Err(unknown(block_type.as_str()));
     }
-    granted(&state, &block_type).map(Json)
+    granted(&state, &block_type).await.map(Json)
 }
 
-fn granted(state: &ApiState, block_type: &BlockType) -> ApiResult<GrantView> {
-    let (_, versions) = versions(state, block_type.as_str())?;
+async fn granted(state: &ApiState, block_type: &BlockType) -> ApiResult<GrantView> {
+    let (_, versions) = versions(state, block_type.as_str()).await?;
     Ok(GrantView {
         r#type: block_type.to_string(),
         grant: state.catalogue.grant(block_type),

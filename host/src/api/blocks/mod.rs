@@ -10,9 +10,24 @@ pub(super) mod version;
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+
+use super::ApiState;
 use super::problem::{ApiError, ApiResult};
 use crate::blocks::{Block, Catalogue, ResolveError};
 use crate::domain::BlockRef;
+
+/// What `look` finds. If that is nothing it looks once more after the catalogue has: another process on the database may
+/// have answered a moment ago that it is there.
+async fn look_twice<T>(state: &ApiState, look: impl Fn() -> ApiResult<T>) -> ApiResult<T> {
+    match look() {
+        Err(error) if state.store.is_shared() && error.status != StatusCode::BAD_REQUEST => {
+            state.catalogue.refresh().await?;
+            look()
+        }
+        found => found,
+    }
+}
 
 /// The block that a request names: `category.name`, perhaps pinned, perhaps with a version beside it.
 fn find(catalogue: &Catalogue, block_type: &str, version: Option<&str>) -> ApiResult<Arc<Block>> {

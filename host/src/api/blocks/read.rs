@@ -8,7 +8,7 @@ use super::super::ApiState;
 use super::super::extract::{InPath, InQuery};
 use super::super::problem::ApiResult;
 use super::list::BlockView;
-use super::{find_version, unknown};
+use super::{find_version, look_twice, unknown};
 use crate::domain::block::Example;
 
 #[derive(Debug, Deserialize)]
@@ -24,10 +24,13 @@ pub(in crate::api) async fn handle(
     InPath(block_type): InPath<String>,
     InQuery(options): InQuery<Options>,
 ) -> ApiResult<Json<BlockView<Example>>> {
-    let uploaded = block_type.parse().ok().and_then(|block_type| state.catalogue.versions(&block_type));
-    let shown = uploaded.filter(|_| options.version.is_none()).and_then(|versions| versions.shown().cloned());
-    let exact = || find_version(&state.catalogue, &block_type, options.version.as_deref());
-    let block = shown.map_or_else(exact, Ok)?;
+    let look = || {
+        let uploaded = block_type.parse().ok().and_then(|block_type| state.catalogue.versions(&block_type));
+        let shown = uploaded.filter(|_| options.version.is_none()).and_then(|versions| versions.shown().cloned());
+        let exact = || find_version(&state.catalogue, &block_type, options.version.as_deref());
+        shown.map_or_else(exact, Ok)
+    };
+    let block = look_twice(&state, look).await?;
     let versions = state.catalogue.versions(&block.manifest.block_type).ok_or_else(|| unknown(&block_type))?;
     let grant = state.catalogue.grant(&block.manifest.block_type);
     Ok(Json(BlockView::new(&block, &versions, grant, block.manifest.examples.clone())))

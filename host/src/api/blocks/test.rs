@@ -10,7 +10,7 @@ use super::super::body::Body;
 use super::super::exchanges;
 use super::super::extract::{InPath, InQuery, NoQuery};
 use super::super::problem::ApiResult;
-use super::find;
+use super::{find, look_twice};
 use crate::blocks::shared;
 use crate::domain::{CallResult, Json, Mode, UserId};
 use crate::orchestrator::single::{self, Asked};
@@ -42,7 +42,7 @@ pub(in crate::api) async fn handle(
     InQuery(NoQuery {}): InQuery<NoQuery>,
     Body(request): Body<Request>,
 ) -> ApiResult<JsonBody<CallResult>> {
-    let block = find(&state.catalogue, &block_type, request.version.as_deref())?;
+    let block = look_twice(&state, || find(&state.catalogue, &block_type, request.version.as_deref())).await?;
     let config = Value::Object(request.config);
     let replay = exchanges::replay(request.mode, request.exchanges.as_ref())?;
     let asked = Asked { mode: request.mode, replay: replay.map(shared), record: request.record, ..Asked::default() };

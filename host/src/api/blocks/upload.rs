@@ -1,5 +1,7 @@
 //! `POST /blocks` and `GET /blocks/uploads/{id}`
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -7,15 +9,18 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
 use super::super::ApiState;
-use super::super::body::collect;
+use super::super::body::{announced, collect};
 use super::super::extract::{InPath, InQuery, NoQuery};
 use super::super::guard::is_component;
 use super::super::problem::{ApiError, ApiResult};
 use super::super::time::rfc3339;
 use super::version::{VersionView, view};
-use crate::blocks::uploads::{INTERNAL, NOT_OWNER, TOO_MANY, UploadProblem, Uploader, VERSION_EXISTS};
+use crate::blocks::uploads::{DISK_FULL, INTERNAL, NOT_OWNER, TOO_MANY, UploadProblem, Uploader, VERSION_EXISTS};
 use crate::domain::{Json as Document, UserId};
 use crate::store::{UploadRow, UploadStatus};
+
+/// How long an upload waits until there is room for it beside those that come.
+const ROOM_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,10 +82,12 @@ pub(in crate::api) async fn handle(
     InQuery(options): InQuery<Options>,
     request: Request,
 ) -> ApiResult<Response> {
+    let limit = state.uploads.config().bytes;
+    let announced = announced(&request, limit)?;
     check_type(request.headers())?;
     let patience = match options.wait {
         None => state.uploads.config().patience,
-        Some(seconds) => std::time::Duration::try_from_secs_f64(seconds)
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
             .ok()
             .filter(|wait| *wait <= state.config.max_wait)
             .ok_or_else(|| {
@@ -90,8 +97,11 @@ pub(in crate::api) async fn handle(
     };
     let received = {
         // Each is in memory while it comes.
-        let _place = state.receiving().acquire().await;
-        let bytes = collect(request, &state, state.uploads.config().bytes).await?;
+        let room = tokio::time::timeout(ROOM_PATIENCE, state.receiving(announced.unwrap_or(limit))).await;
+        let _room = room.map_err(|_| {
+            ApiError::unavailable(TOO_MANY, "too many components are being received; upload it again in a while")
+        })?;
+        let bytes = collect(request, limit).await?;
         if bytes.is_empty() {
             return Err(ApiError::bad_request("empty-body", "the body is empty; a WebAssembly component is expected"));
         }
@@ -108,6 +118,10 @@ pub(in crate::api) async fn handle(
     }
     let row = state.uploads.upload(&received.id).await?;
     let row = row.ok_or_else(|| ApiError::internal("an upload is gone as soon as it is stored"))?;
+    // It may have failed since.
+    if let Some(refusal) = refusal(&row)? {
+        return Err(refusal);
+    }
     let place = HeaderValue::try_from(format!("/blocks/uploads/{}", row.id)).map_err(ApiError::internal)?;
     let status = if row.status == UploadStatus::Compiling { StatusCode::ACCEPTED } else { StatusCode::CREATED };
     let view = UploadView::new(&state, row).await?;
@@ -140,15 +154,88 @@ fn check_type(headers: &HeaderMap) -> ApiResult<()> {
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
 }
 
+/// A problem as it is stored.
+#[derive(Deserialize)]
+struct Stored {
+    code: String,
+    message: String,
+    errors: Option<Document>,
+}
+
+/// Why an upload failed, if it did: what its sender is told who waits for it.
+fn refusal(row: &UploadRow) -> ApiResult<Option<ApiError>> {
+    if row.status != UploadStatus::Failed {
+        return Ok(None);
+    }
+    let stored = row.error.as_ref().ok_or_else(|| ApiError::internal("an upload failed without a reason"))?;
+    let Stored { code, message, errors } = stored.decode().map_err(ApiError::internal)?;
+    Ok(Some(match code.as_str() {
+        INTERNAL => ApiError::internal(message),
+        _ => ApiError::stored(status_of(&code), code, message, errors),
+    }))
+}
+
+fn status_of(code: &str) -> StatusCode {
+    match code {
+        TOO_MANY => StatusCode::SERVICE_UNAVAILABLE,
+        DISK_FULL => StatusCode::INSUFFICIENT_STORAGE,
+        VERSION_EXISTS => StatusCode::CONFLICT,
+        NOT_OWNER => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
 impl From<UploadProblem> for ApiError {
     fn from(problem: UploadProblem) -> Self {
         let UploadProblem { code, message, errors } = problem;
         match code {
             TOO_MANY => Self::unavailable(code, message),
             INTERNAL => Self::internal(message),
-            VERSION_EXISTS => Self::conflict(code, message),
-            NOT_OWNER => Self::new(StatusCode::FORBIDDEN, code, message),
-            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message).with_errors(errors),
+            _ => Self::new(status_of(code), code, message).with_errors(errors),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::Problem;
+
+    fn row(status: UploadStatus, error: Option<Value>) -> UploadRow {
+        UploadRow {
+            id: "u".to_owned(),
+            user_id: UserId::local(),
+            digest: "sha256:".to_owned(),
+            bytes: 1,
+            status,
+            version: None,
+            error: error.map(Document::from),
+            begun: 0,
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
+    #[test]
+    fn what_failed_a_moment_ago_is_refused_as_what_fails_while_it_is_waited_for() {
+        assert!(refusal(&row(UploadStatus::Compiling, None)).unwrap().is_none());
+        assert!(refusal(&row(UploadStatus::Ready, None)).unwrap().is_none());
+        let errors = vec![Problem::new("/name", "invalid-manifest", "no")];
+        for (code, errors) in [
+            ("invalid-manifest", errors),
+            ("core-module", Vec::new()),
+            (VERSION_EXISTS, Vec::new()),
+            (NOT_OWNER, Vec::new()),
+            (INTERNAL, Vec::new()),
+        ] {
+            let problem = UploadProblem { code, message: "this is why".to_owned(), errors };
+            let stored = refusal(&row(UploadStatus::Failed, Some(json!(problem)))).unwrap().unwrap();
+            let told = ApiError::from(problem);
+            assert_eq!(stored.status, told.status);
+            let read = |error: &ApiError| -> Value { serde_json::from_slice(&error.body("/blocks", "id")).unwrap() };
+            assert_eq!(read(&stored), read(&told));
         }
     }
 }

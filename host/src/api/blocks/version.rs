@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::super::ApiState;
 use super::super::extract::{InPath, InQuery, NoQuery, Page};
 use super::super::problem::{ApiError, ApiResult};
-use super::unknown;
+use super::super::workflows::escaped;
+use super::{look_twice, unknown};
 use crate::blocks::uploads::ActivateError;
 use crate::blocks::{Block, Catalogue, Versions};
 use crate::domain::{BlockType, Missing, Problem, UserId};
@@ -30,7 +31,8 @@ pub(in crate::api) struct VersionView {
 
 impl VersionView {
     pub(super) fn path(&self) -> String {
-        format!("/blocks/{}?version={}", self.r#type, self.version)
+        // In a query a plus is a space.
+        format!("/blocks/{}?version={}", self.r#type, escaped(&self.version))
     }
 }
 
@@ -58,7 +60,7 @@ pub(in crate::api) async fn list(
     InPath(block_type): InPath<String>,
     InQuery(NoQuery {}): InQuery<NoQuery>,
 ) -> ApiResult<Json<Page<VersionView>>> {
-    let versions = versions(&state, &block_type)?.1;
+    let versions = versions(&state, &block_type).await?.1;
     let items = versions.all.values().rev().map(|block| view(&state.catalogue, &versions, block));
     Ok(Json(Page { items: items.collect(), next_cursor: None }))
 }
@@ -69,21 +71,31 @@ pub(in crate::api) async fn activate(
     InPath((block_type, version)): InPath<(String, String)>,
     InQuery(NoQuery {}): InQuery<NoQuery>,
 ) -> ApiResult<Json<VersionView>> {
-    let (block_type, _) = versions(&state, &block_type)?;
+    let block_type: BlockType = block_type.parse().map_err(|_| unknown(&block_type))?;
     let version = Version::parse(&version).map_err(|error| {
         ApiError::bad_request("invalid-version", format!("`{version}` is no version such as `1.2.0`: {error}"))
     })?;
-    state.uploads.activate(&UserId::local(), &block_type, &version).await?;
+    let user = UserId::local();
+    let activated = match state.uploads.activate(&user, &block_type, &version).await {
+        Err(error) if state.store.is_shared() && !matches!(error, ActivateError::Store(_)) => {
+            // Another process may have answered a moment ago that it is there, or granted what it asks for.
+            state.catalogue.refresh().await?;
+            state.uploads.activate(&user, &block_type, &version).await
+        }
+        done => done,
+    };
+    activated?;
     let versions = state.catalogue.versions(&block_type).ok_or_else(|| unknown(block_type.as_str()))?;
     let block = versions.all.get(&version).ok_or_else(|| unknown(block_type.as_str()))?;
     Ok(Json(view(&state.catalogue, &versions, block)))
 }
 
 /// A type and its versions.
-pub(super) fn versions(state: &ApiState, block_type: &str) -> ApiResult<(BlockType, Versions)> {
-    let parsed: Option<BlockType> = block_type.parse().ok();
-    let found = parsed.and_then(|parsed| Some((parsed.clone(), state.catalogue.versions(&parsed)?)));
-    found.ok_or_else(|| unknown(block_type))
+pub(super) async fn versions(state: &ApiState, block_type: &str) -> ApiResult<(BlockType, Versions)> {
+    let parsed: BlockType = block_type.parse().map_err(|_| unknown(block_type))?;
+    let look = || state.catalogue.versions(&parsed).ok_or_else(|| unknown(block_type));
+    let versions = look_twice(state, look).await?;
+    Ok((parsed, versions))
 }
 
 impl From<ActivateError> for ApiError {
@@ -113,4 +125,21 @@ fn problems(missing: &Missing) -> Vec<Problem> {
     });
     let kept = Problem::new("/stateless", code, "wants its instances to be kept between calls");
     http.chain(reveal).chain(missing.stateless.then_some(kept)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_with_build_metadata_has_a_path_that_can_be_followed() {
+        let view = VersionView {
+            r#type: "custom.sem".to_owned(),
+            version: "1.0.0-rc.1+build".to_owned(),
+            digest: String::new(),
+            status: "inactive",
+            missing: None,
+        };
+        assert_eq!(view.path(), "/blocks/custom.sem?version=1.0.0-rc.1%2Bbuild");
+    }
 }

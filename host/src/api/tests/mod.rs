@@ -1,5 +1,6 @@
 //! The API as a whole, without a socket.
 
+mod connections;
 mod events;
 mod executions;
 mod flows;

@@ -142,3 +142,27 @@ async fn one_call_of_a_block_is_answered_with_all_its_fields() {
     assert_eq!(types.len(), 13);
     assert!(types.contains(&"core.filter".into()) && types.contains(&"api.hunter".into()), "{types:?}");
 }
+
+#[tokio::test]
+async fn bodies_are_of_a_known_type_and_not_encoded() {
+    let server = Server::start().await;
+    for path in ["/blocks", "/api/workflows/blocks"] {
+        for kind in ["text/plain", "application/json"] {
+            let answer = server.send_text("POST", path, kind, "x").await;
+            assert_eq!(answer.problem(), (415, "unsupported-media-type".to_owned()));
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("of `application/wasm`") && detail.contains(kind), "{detail}");
+        }
+    }
+    let encoded = async |path: &str, kind: &str, coding: &str| {
+        let request = Request::post(path).header("content-type", kind).header("content-encoding", coding);
+        server.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    for (path, kind) in [("/blocks", "application/wasm"), ("/workflows/validate", "application/json")] {
+        for coding in ["gzip", "identity, br", ""] {
+            let answer = encoded(path, kind, coding).await;
+            assert_eq!(answer.problem(), (415, "unsupported-encoding".to_owned()), "{path} {coding}");
+        }
+    }
+    assert_eq!(encoded("/workflows/validate", "application/json", "Identity").await.status, 200);
+}

@@ -3,6 +3,9 @@
 use serde_json::json;
 
 use super::super::testing::{Server, filter_workflow};
+use crate::config::ApiConfig;
+use crate::domain::{AuditEntry, BlockType, Json, UserId};
+use crate::store::NewBlockVersion;
 
 #[tokio::test]
 async fn a_workflow_is_made_saved_read_and_deleted() {
@@ -76,4 +79,54 @@ async fn what_is_wrong_is_listed_with_its_places() {
     assert_eq!(reserved.json()["errors"][0]["code"], "reserved-id");
     let shape = server.post("/workflows/validate", &json!({"nodes": 7})).await.json();
     assert_eq!(shape["errors"][0]["pointer"], "/nodes");
+}
+
+#[tokio::test]
+async fn a_block_that_is_deleted_while_a_workflow_is_saved_is_an_unknown_one() {
+    let server = Server::start_in_memory(ApiConfig::default()).await;
+    let block_type: BlockType = "custom.x".parse().unwrap();
+    let entry = || AuditEntry {
+        id: server.state.sources.id(),
+        at: 1,
+        user_id: UserId::local(),
+        action: "block.uploaded".to_owned(),
+        subject: "block/custom.x".to_owned(),
+        details: Json::null(),
+    };
+    let manifest = json!({
+        "type": "custom.x", "version": "1.0.0", "name": "X", "configSchema": true, "inputSchema": true,
+        "outputs": [{"port": "out"}],
+    });
+    let store = &server.state.store;
+    store.keep_component("sha256:x", b"abc", server.state.sources.now_ms()).await.unwrap();
+    let new = NewBlockVersion {
+        block_type: block_type.clone(),
+        version: semver::Version::new(1, 0, 0),
+        digest: "sha256:x".to_owned(),
+        bytes: 3,
+        manifest: manifest.into(),
+        reveals: false,
+        user_id: UserId::local(),
+        is_admin: true,
+        upload_id: "u".to_owned(),
+        now: 1,
+    };
+    store.add_block_version(new, entry()).await.unwrap();
+    server.state.catalogue.refresh().await.unwrap();
+    let activated = server.call("POST", "/blocks/custom.x/versions/1.0.0/activate").await;
+    assert_eq!(activated.status, 200, "{}", activated.text());
+    let mut document = filter_workflow("w");
+    document["nodes"].as_array_mut().unwrap().push(json!({"id": "x", "type": "custom.x"}));
+    assert_eq!(server.post("/workflows", &document).await.status, 201);
+    // Another process is faster, and this one has not heard of it.
+    store.spoil("DELETE FROM blocks").await;
+    document["workflowId"] = json!("other");
+    for answer in [server.post("/workflows", &document).await, {
+        document["workflowId"] = json!("w");
+        server.put("/workflows/w", &document).await
+    }] {
+        assert_eq!(answer.problem(), (422, "invalid-workflow".to_owned()));
+        let error = answer.json()["errors"][0].clone();
+        assert_eq!((&error["code"], &error["pointer"]), (&json!("unknown-block"), &json!("/nodes/1/type")), "{error}");
+    }
 }

@@ -10,6 +10,8 @@ pub(super) mod save;
 pub(super) mod validate;
 pub(super) mod versions;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::ApiState;
@@ -43,12 +45,21 @@ async fn new_version(state: &ApiState, mut workflow: Workflow) -> ApiResult<NewV
     }
     let compiled = state.orchestrator.compile(workflow, None).await;
     let (plan, _) = compiled.map_err(|report| ApiError::invalid_workflow(report, ""))?;
+    let mut uploaded = BTreeMap::new();
+    for (number, node) in plan.nodes.iter().enumerate() {
+        let block_type = &node.block.manifest.block_type;
+        // One that is gone by now was no block of the server's own.
+        if state.catalogue.versions(block_type).is_none_or(|versions| versions.owner.is_some()) {
+            uploaded.entry(block_type.clone()).or_insert(number);
+        }
+    }
     Ok(NewVersion {
         workflow_id: plan.workflow.id.clone(),
         user_id: UserId::local(),
         name: plan.workflow.name.clone(),
         document_digest: plan.document_digest,
         document: plan.document,
+        uploaded,
         at: state.sources.now_ms(),
     })
 }
@@ -90,8 +101,8 @@ fn location(id: &str) -> String {
     format!("/workflows/{}", escaped(id))
 }
 
-/// One segment of a path.
-fn escaped(segment: &str) -> String {
+/// One segment of a path, or one value of a query.
+pub(super) fn escaped(segment: &str) -> String {
     use std::fmt::Write as _;
     segment.bytes().fold(String::with_capacity(segment.len()), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

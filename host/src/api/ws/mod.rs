@@ -3,6 +3,7 @@
 mod message;
 mod session;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::ApiState;
+use super::connections::Place;
 use super::events::sse::place;
 use super::problem::{ApiError, ApiResult};
 
@@ -21,6 +23,7 @@ const READ_BYTES: usize = 4 * MESSAGE_BYTES;
 /// Open a WebSocket, if there is a place among the open streams.
 pub(super) async fn handle(
     State(state): State<ApiState>,
+    connection: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
     let upgrade = upgrade.map_err(|rejection| {
@@ -31,6 +34,6 @@ pub(super) async fn handle(
     let upgrade = upgrade.max_message_size(READ_BYTES).max_frame_size(READ_BYTES);
     Ok(upgrade.on_upgrade(async move |socket| {
         session::run(&state, socket).await;
-        drop(place);
+        drop((place, connection));
     }))
 }

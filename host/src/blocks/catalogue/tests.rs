@@ -17,11 +17,13 @@ async fn compiled_into(folder: &std::path::Path) {
     let runtime = runtime(Some(shared.clone()), Sources::system()).await.0;
     Catalogue::with_builtins(runtime).await.unwrap();
     for (_, digest, _) in builtin::COMPONENTS {
-        let name = format!("{}.cwasm", digest.trim_start_matches("sha256:"));
-        for path in kept(&shared, "cwasm").iter().filter(|path| path.ends_with(&name)) {
-            let version = folder.join(path.parent().unwrap().file_name().unwrap());
-            std::fs::create_dir_all(&version).unwrap();
-            std::fs::hard_link(path, version.join(&name)).unwrap();
+        for end in ["cwasm", "sha256"] {
+            let name = format!("{}.{end}", digest.trim_start_matches("sha256:"));
+            for path in kept(&shared, end).iter().filter(|path| path.ends_with(&name)) {
+                let version = folder.join(path.parent().unwrap().file_name().unwrap());
+                std::fs::create_dir_all(&version).unwrap();
+                std::fs::hard_link(path, version.join(&name)).unwrap();
+            }
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{Compiled, Finding, PATTERN_BYTES};
-use crate::runtime::{CallFailure, ProcessLimits, Runtime, code};
+use crate::runtime::{ApartError, CallFailure, ProcessLimits, Runtime, code};
 
 /// What the command line calls it.
 pub const COMMAND: &str = "check-document";
@@ -33,17 +34,48 @@ enum Line {
     Findings(Vec<Finding>),
 }
 
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::blocks) enum NoAnswer {
+    /// The server is at fault, for now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It takes too much, or is no schema.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<ApartError> for NoAnswer {
+    fn from(error: ApartError) -> Self {
+        match error {
+            ApartError::Late(_) => Self::Refused(error.to_string()),
+            ApartError::Busy(_) | ApartError::Failed(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// A schema for a process of its own, with the turns that those who check by it share.
+pub(super) struct Apart<'a> {
+    pub(super) schema: &'a str,
+    pub(super) lane: &'a Semaphore,
+}
+
 /// What is wrong with the document.
 pub(super) async fn check(
     runtime: &Runtime,
-    schema: &str,
+    apart: Apart<'_>,
     document: &str,
     wrong: &'static str,
     limit: Duration,
 ) -> Result<Vec<Finding>, CallFailure> {
-    let failed =
-        |why: String| CallFailure::permanent(wrong, format!("it cannot be checked by the block's schema: {why}"));
-    match ask(runtime, schema, document, limit).await.map_err(failed)? {
+    let failed = |why: NoAnswer| {
+        let message = format!("it cannot be checked by the block's schema: {why}");
+        match why {
+            NoAnswer::Unavailable(_) => CallFailure::unavailable(message),
+            NoAnswer::Refused(_) => CallFailure::permanent(wrong, message),
+        }
+    };
+    match ask(runtime, apart, document, limit).await.map_err(failed)? {
         (Some(Line::Fits), _) => Ok(Vec::new()),
         (Some(Line::Unfit), Some(Line::Findings(found))) => Ok(found),
         (Some(Line::Unfit), _) => Ok(vec![(String::new(), NOWHERE.to_owned())]),
@@ -53,28 +85,29 @@ pub(super) async fn check(
 }
 
 /// Whether the schema is one.
-pub(super) async fn verify(runtime: &Runtime, schema: &str, limit: Duration) -> Result<(), String> {
-    match ask(runtime, schema, "null", limit).await {
-        Ok((Some(Line::NoSchema(why)), _)) => Err(why),
+pub(super) async fn verify(runtime: &Runtime, apart: Apart<'_>, limit: Duration) -> Result<(), NoAnswer> {
+    match ask(runtime, apart, "null", limit).await {
+        Ok((Some(Line::NoSchema(why)), _)) => Err(NoAnswer::Refused(why)),
         Ok((Some(Line::Fits | Line::Unfit), _)) => Ok(()),
-        Ok((found, _)) => Err(format!("the check answered {found:?}")),
-        Err(why) => Err(format!("it cannot be compiled: {why}")),
+        Ok((found, _)) => Err(NoAnswer::Unavailable(format!("the check answered {found:?}"))),
+        Err(NoAnswer::Refused(why)) => Err(NoAnswer::Refused(format!("it cannot be compiled: {why}"))),
+        Err(why) => Err(why),
     }
 }
 
 /// The first two lines of the answer.
 async fn ask(
     runtime: &Runtime,
-    schema: &str,
+    Apart { schema, lane }: Apart<'_>,
     document: &str,
     limit: Duration,
-) -> Result<(Option<Line>, Option<Line>), String> {
+) -> Result<(Option<Line>, Option<Line>), NoAnswer> {
     let cpu = runtime.config().cpu;
     let (seconds, data) = (cpu.as_secs().max(1).to_string(), DATA_BYTES.to_string());
     let arguments = [COMMAND, "--cpu-seconds", &seconds, "--data-bytes", &data];
     // The schema was written by this process: it has no line break.
     let input = [schema.as_bytes(), b"\n", document.as_bytes()];
-    let answer = match runtime.apart(&arguments, &input, ANSWER_BYTES, limit).await {
+    let answer = match runtime.apart(lane, &arguments, &input, ANSWER_BYTES, limit).await {
         Some(ended) => ended?,
         None => {
             let (schema, document) = (schema.to_owned(), document.to_owned());
@@ -82,13 +115,13 @@ async fn ask(
                 let mut answer = Vec::new();
                 answer_to(&schema, &document, &mut answer).map(|()| answer)
             };
-            let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
-            done.map_err(|error| error.to_string())?
+            let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other);
+            done.and_then(|answer| answer).map_err(ApartError::from)?
         }
     };
     let mut lines = answer.split(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).ok());
     match (lines.next().flatten(), lines.next().flatten()) {
-        (None, _) => Err(format!("it takes more than {seconds} s of CPU time, or too much memory")),
+        (None, _) => Err(NoAnswer::Refused(format!("it takes more than {seconds} s of CPU time, or too much memory"))),
         lines => Ok(lines),
     }
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::schema_cost::{self, Cost};
 use crate::domain::Problem;
 use crate::runtime::{CallFailure, Runtime};
 
+use apart::Apart;
+pub(super) use apart::NoAnswer;
 pub use apart::{COMMAND as CHECK_COMMAND, run as check_alone};
 pub use fields::{PathSegment, is_expression_field};
 
@@ -34,7 +37,11 @@ const FINDINGS_BYTES: usize = 256 << 10;
 const MESSAGE_BYTES: usize = 1_000;
 
 /// A schema by which documents are checked.
-pub(super) struct Schema(Kind);
+pub(super) struct Schema {
+    kind: Kind,
+    /// What processes of their own check by it at once: there are some for other schemas, if the machine has the cores.
+    lane: Semaphore,
+}
 
 enum Kind {
     /// Everything is welcome.
@@ -66,29 +73,34 @@ impl Schema {
     /// If it is none, as far as that is found out here; see [`Schema::verify`].
     pub(super) fn compile(schema: &Value) -> Result<Self, String> {
         if welcomes_everything(schema) {
-            return Ok(Self(Kind::Anything));
+            return Ok(Self::of(Kind::Anything));
         }
-        let text = || Ok(Self(Kind::Apart(schema.to_string())));
+        let text = || Ok(Self::of(Kind::Apart(schema.to_string())));
         let Cost::Known(work) = schema_cost::measure(schema)? else { return text() };
         match Compiled::new(schema, KEPT_PATTERN_BYTES) {
-            Ok(compiled) => Ok(Self(Kind::Here(compiled, work))),
+            Ok(compiled) => Ok(Self::of(Kind::Here(compiled, work))),
             Err(_) => Compiled::new(schema, PATTERN_BYTES).and_then(|_| text()),
         }
+    }
+
+    fn of(kind: Kind) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { kind, lane: Semaphore::new(cores.div_ceil(2)) }
     }
 
     /// Whether every document fits.
     #[cfg(test)]
     pub(super) fn is_trivial(&self) -> bool {
-        matches!(self.0, Kind::Anything)
+        matches!(self.kind, Kind::Anything)
     }
 
     /// Whether it is a schema, of which only a process of its own can tell.
     ///
     /// # Errors
     /// Why not.
-    pub(super) async fn verify(&self, runtime: &Runtime, limit: Duration) -> Result<(), String> {
-        match &self.0 {
-            Kind::Apart(schema) => apart::verify(runtime, schema, limit).await,
+    pub(super) async fn verify(&self, runtime: &Runtime, limit: Duration) -> Result<(), NoAnswer> {
+        match &self.kind {
+            Kind::Apart(schema) => apart::verify(runtime, Apart { schema, lane: &self.lane }, limit).await,
             Kind::Anything | Kind::Here(..) => Ok(()),
         }
     }
@@ -97,7 +109,7 @@ impl Schema {
     /// once they are is left out.
     pub(super) fn check_early(&self, value: &Value, at: &str, code: &'static str, templated: &[&str]) -> Early {
         let is_known = templated.is_empty();
-        let (compiled, work) = match &self.0 {
+        let (compiled, work) = match &self.kind {
             Kind::Anything => return Early { problems: Vec::new(), is_all: is_known },
             Kind::Here(compiled, work) => (compiled, work),
             Kind::Apart(_) => return Early::default(),
@@ -141,9 +153,10 @@ impl Schema {
         code: &'static str,
         limit: Duration,
     ) -> Result<Vec<Problem>, CallFailure> {
-        let findings = match &self.0 {
+        let lane = &self.lane;
+        let findings = match &self.kind {
             Kind::Anything => return Ok(Vec::new()),
-            Kind::Apart(schema) => apart::check(runtime, schema, text, code, limit).await?,
+            Kind::Apart(schema) => apart::check(runtime, Apart { schema, lane }, text, code, limit).await?,
             Kind::Here(compiled, work) => {
                 let value: Value =
                     serde_json::from_str(text).map_err(|error| CallFailure::permanent(code, error.to_string()))?;
@@ -154,7 +167,8 @@ impl Schema {
                 if all <= MOST_COLLECTED {
                     compiled.findings(&value)
                 } else {
-                    apart::check(runtime, &compiled.source.to_string(), text, code, limit).await?
+                    let schema = compiled.source.to_string();
+                    apart::check(runtime, Apart { schema: &schema, lane }, text, code, limit).await?
                 }
             }
         };
@@ -288,7 +302,7 @@ mod tests {
         assert_eq!(early(&schema, &list(json!(1), MOST_COLLECTED + 1), &template), (0, false));
         assert_eq!(early(&schema, &list(json!("x"), MOST_WORK + 1), &[]), (0, false));
         let apart = Schema::compile(&json!({"items": {"$ref": "#"}, "anyOf": [{"$ref": "#/$defs/x"}], "$defs": {"x": {"items": {"$ref": "#"}}}})).unwrap();
-        assert!(matches!(apart.0, Kind::Apart(_)));
+        assert!(matches!(apart.kind, Kind::Apart(_)));
         assert_eq!(early(&apart, &json!(1), &[]), (0, false));
     }
 

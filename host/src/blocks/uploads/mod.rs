@@ -4,36 +4,29 @@ mod problem;
 mod receive;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use semver::Version;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Catalogue;
 use crate::config::UploadConfig;
 use crate::domain::{BlockType, Grant, Missing, Sources, UserId, audit};
-use crate::store::{Activation, BLOCKS_CHANGED, DeletedBlock, Notice, Store, StoreError, UploadRow};
+use crate::runtime::Component;
+use crate::store::{Activation, DeletedBlock, Store, StoreError, UploadRow};
 
-pub use problem::{INTERNAL, NOT_OWNER, RESERVED, UploadProblem, VERSION_EXISTS};
+pub use problem::{DISK_FULL, INTERNAL, NOT_OWNER, RESERVED, UploadProblem, VERSION_EXISTS};
 pub use receive::{Received, TOO_MANY, Uploader};
-
-use receive::millis;
 
 /// How long an upload is this process's own after the last sign of life.
 const CLAIM: Duration = Duration::from_secs(60);
-/// Time between two signs of life.
-const RENEWAL: Duration = Duration::from_secs(15);
-/// Uploads taken over at once.
-const MOST_TAKEN: u32 = 16;
-/// How long a component is kept that nothing names.
-const UNUSED: Duration = Duration::from_secs(3600);
-/// How long the end of an upload is remembered.
-const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What users upload. Cloning is cheap.
 #[derive(Clone)]
@@ -50,6 +43,10 @@ struct Inner {
     compiling: Semaphore,
     /// One permit an upload that is not done.
     places: Arc<Semaphore>,
+    /// Uploads that this process has begun to compile and has not done with.
+    begun: Mutex<HashSet<String>>,
+    /// Told that the blocks have to be read again.
+    changed: Notify,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -82,8 +79,19 @@ impl Uploads {
         let places = Arc::new(Semaphore::new(config.waiting));
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         catalogue.attach(store.clone());
-        let inner = Inner { store, catalogue, sources, config, owner, compiling, places, stopping, tasks };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner {
+            store,
+            catalogue,
+            sources,
+            config,
+            owner,
+            compiling,
+            places,
+            begun: Mutex::default(),
+            changed: Notify::new(),
+            stopping,
+            tasks,
+        }))
     }
 
     /// The operator's limits.
@@ -91,72 +99,10 @@ impl Uploads {
         &self.0.config
     }
 
-    /// Offer what was uploaded before, go on with what was left, and keep doing so. Active blocks are loaded in the
-    /// background.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn start(&self) -> Result<(), StoreError> {
-        self.0.catalogue.refresh().await?;
-        let uploads = self.clone();
-        self.spawn(async move {
-            // Nobody else can be at work on a database that is this process's alone.
-            let mut all = !uploads.0.store.is_shared();
-            loop {
-                uploads.look_after(std::mem::take(&mut all)).await;
-                tokio::time::sleep(RENEWAL).await;
-            }
-        });
-        let inner = Arc::clone(&self.0);
-        self.spawn(async move { inner.warm_up().await });
-        Ok(())
-    }
-
-    /// Stop. What is not compiled is gone on with by another process, or after the next start.
-    pub async fn stop(&self) {
-        self.0.stopping.cancel();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
-    }
-
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.0.stopping.clone();
         self.0.tasks.spawn(async move {
             stopping.run_until_cancelled_owned(work).await;
-        });
-    }
-
-    /// One round of housekeeping; with `all` every upload that is not done is taken over.
-    async fn look_after(&self, all: bool) {
-        let inner = &self.0;
-        let now = inner.sources.now_ms();
-        let since = if all { i64::MAX } else { now };
-        let until = now.saturating_add(millis(CLAIM));
-        match inner.store.claim_uploads(&inner.owner, since, until, MOST_TAKEN).await {
-            Ok(left) => left.into_iter().for_each(|upload| self.take_over(upload)),
-            Err(error) => tracing::warn!(%error, "uploads cannot be looked after"),
-        }
-        let swept = async {
-            while inner.store.sweep_components(now.saturating_sub(millis(UNUSED))).await? {}
-            inner.store.forget_uploads(now.saturating_sub(millis(REMEMBERED))).await
-        };
-        if let Err(error) = swept.await {
-            tracing::warn!(%error, "what is left of uploads cannot be removed");
-        }
-    }
-
-    /// Something was committed by a process on the same database.
-    pub fn hear(&self, notice: &Notice) {
-        match notice {
-            Notice::Changed(kind) if kind == BLOCKS_CHANGED => {}
-            Notice::Lost => {}
-            _ => return,
-        }
-        let inner = Arc::clone(&self.0);
-        self.spawn(async move {
-            if let Err(error) = inner.catalogue.refresh().await {
-                tracing::error!(%error, "the blocks cannot be read again");
-            }
         });
     }
 
@@ -183,7 +129,9 @@ impl Uploads {
         let known = known.ok_or_else(|| ActivateError::UnknownBlock(block_type.clone()))?;
         let unknown = || ActivateError::UnknownVersion(block_type.clone(), version.clone());
         let block = known.all.get(version).ok_or_else(unknown)?;
-        let missing = inner.catalogue.missing(block);
+        // Looked at once: what is checked here has to be what the database is asked about.
+        let grant = inner.catalogue.grant(block_type);
+        let missing = grant.missing(&block.manifest, block.reveals);
         if !missing.is_empty() {
             return Err(ActivateError::NotGranted(block_type.clone(), version.clone(), Box::new(missing)));
         }
@@ -192,11 +140,11 @@ impl Uploads {
             block_type: block_type.clone(),
             version: version.clone(),
             digest: block.digest().to_owned(),
-            grant: Grant::clone(&inner.catalogue.grant(block_type)),
+            grant: Grant::clone(&grant),
             now: inner.sources.now_ms(),
         };
         let is_active = inner.store.activate_block(activation, entry).await?;
-        inner.catalogue.refresh().await?;
+        inner.know(None).await?;
         if is_active { Ok(()) } else { Err(ActivateError::Changed(block_type.clone(), version.clone())) }
     }
 
@@ -212,7 +160,7 @@ impl Uploads {
         let entry = inner.entry(user, audit::BLOCK_GRANTED, block_type, &details);
         let now = inner.sources.now_ms();
         let is_there = inner.store.grant_block(block_type.clone(), grant, uploaded, now, entry).await?;
-        inner.catalogue.refresh().await?;
+        inner.know(None).await?;
         Ok(is_there)
     }
 
@@ -225,21 +173,20 @@ impl Uploads {
         let entry = inner.entry(user, audit::BLOCK_DELETED, block_type, &json!({}));
         let deleted = inner.store.delete_block(block_type.clone(), entry).await?;
         if deleted == DeletedBlock::Deleted {
-            inner.catalogue.refresh().await?;
+            inner.know(None).await?;
         }
         Ok(deleted)
     }
 }
 
 impl Inner {
-    /// Load the active blocks, so that their first calls need not.
-    async fn warm_up(&self) {
-        for (_, versions) in self.catalogue.types() {
-            let active = versions.active.as_ref().filter(|_| versions.owner.is_some());
-            if let Some(block) = active.and_then(|version| versions.all.get(version)) {
-                block.load().await;
-            }
+    /// Have this process know what it has changed: now, or else as soon as the database can be read.
+    async fn know(&self, loaded: Option<Component>) -> Result<(), StoreError> {
+        let known = self.catalogue.refresh_with(loaded).await;
+        if known.is_err() {
+            self.changed.notify_one();
         }
+        known
     }
 }
 

@@ -25,6 +25,10 @@ pub struct UploadProblem {
 pub const VERSION_EXISTS: &str = "version-exists";
 /// The type is another's.
 pub const NOT_OWNER: &str = "not-owner";
+/// Processes that compiled it did not live to see it done.
+pub(super) const COMPILE_CRASHED: &str = "compile-crashed";
+/// There is no room for it.
+pub const DISK_FULL: &str = "disk-full";
 /// The server is at fault.
 pub const INTERNAL: &str = "internal-error";
 
@@ -36,6 +40,16 @@ impl UploadProblem {
     pub(super) fn internal(error: &impl std::fmt::Display) -> Self {
         tracing::error!(%error, "an upload failed");
         Self::new(INTERNAL, "something went wrong in the server; upload it again")
+    }
+
+    pub(super) fn crashed(times: u32) -> Self {
+        Self::new(COMPILE_CRASHED, format!("{times} processes ended while they compiled it"))
+    }
+
+    pub(super) fn disk_full(bytes: usize) -> Self {
+        let message = format!("the disk of the server's database has too little room left for {bytes} bytes more");
+        tracing::error!("{message}");
+        Self::new(DISK_FULL, message)
     }
 
     pub(super) fn reserved(block_type: &BlockType) -> Self {

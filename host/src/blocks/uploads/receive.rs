@@ -1,5 +1,7 @@
 //! An upload from its bytes to a version, or to the reason why it is none.
 
+use std::sync::PoisonError;
+
 use bytes::Bytes;
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
@@ -7,7 +9,7 @@ use tokio::sync::oneshot;
 use super::problem::{RESERVED, UploadProblem};
 use super::{CLAIM, Inner, Uploads};
 use crate::domain::{AuditEntry, Json, UserId, audit};
-use crate::runtime::{ComponentError, digest, inspect};
+use crate::runtime::{digest, inspect};
 use crate::store::{AddedVersion, NewBlockVersion, NewUpload, StoreError, UploadRow};
 
 /// Who uploads.
@@ -39,14 +41,17 @@ impl Uploads {
             let message = format!("{} uploads wait to be compiled already", inner.config.waiting);
             return Err(UploadProblem::new(TOO_MANY, message));
         };
-        let (looked_at, runtime) = (bytes.clone(), inner.catalogue.runtime().clone());
+        let (looked_at, runtime, store) = (bytes.clone(), inner.catalogue.runtime().clone(), inner.store.clone());
         let look = move || {
             let digest = digest(&looked_at);
             // What was compiled before was looked at before.
             if !runtime.has_cached(&digest) {
                 inspect(&looked_at)?.check()?;
             }
-            Ok::<_, ComponentError>(digest)
+            if !store.has_room_for(looked_at.len()) {
+                return Err(UploadProblem::disk_full(looked_at.len()));
+            }
+            Ok(digest)
         };
         let digest = tokio::task::spawn_blocking(look).await.map_err(|error| UploadProblem::internal(&error))??;
         let internal = |error: StoreError| UploadProblem::internal(&error);
@@ -72,6 +77,9 @@ impl Uploads {
         self.spawn(async move {
             let recorded = uploads.0.store.begin_upload(upload).await;
             let is_recorded = recorded.is_ok();
+            if !is_recorded {
+                uploads.0.store.discard_component(&job.digest, now).await;
+            }
             drop(begin.send(recorded));
             if is_recorded {
                 let ended = uploads.0.carry_out(&job).await;
@@ -91,11 +99,6 @@ impl Uploads {
             // Whether that user is an admin is not known any more.
             let uploader = Uploader { user_id: row.user_id, is_admin: false };
             let job = Job { id: row.id, digest: row.digest, bytes: row.bytes, uploader };
-            if row.takeovers > MOST_TAKEOVERS {
-                // It may be what brings the processes down.
-                let message = format!("{MOST_TAKEOVERS} processes ended while they compiled it");
-                return uploads.0.record_failure(&job, &UploadProblem::new("compile-limit", message)).await;
-            }
             if let Err(problem) = uploads.0.carry_out(&job).await {
                 tracing::info!(upload = job.id, code = problem.code, "an upload is no block");
             }
@@ -103,8 +106,8 @@ impl Uploads {
     }
 }
 
-/// How often an upload is taken over from a process that is gone.
-const MOST_TAKEOVERS: u32 = 3;
+/// How many processes may end while they compile an upload, before it is taken for what brings them down.
+pub(super) const MOST_BEGUN: u32 = 3;
 /// Between two tries to record the end of an upload.
 const RECORD_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -125,7 +128,21 @@ impl Inner {
         if let Err(problem) = &result {
             self.record_failure(job, problem).await;
         }
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
         result
+    }
+
+    /// Take note that compiling begins, which a process that it brings down cannot do afterwards; `false` if the upload is
+    /// another process's by now, or has ended.
+    async fn begin(&self, job: &Job) -> Result<bool, UploadProblem> {
+        // Before the database knows, so that a stop in between takes it back.
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id.clone());
+        let begun = self.store.begin_compiling(&job.id, &self.owner).await;
+        match begun.map_err(|error| UploadProblem::internal(&error))? {
+            Some(times) if times > MOST_BEGUN => Err(UploadProblem::crashed(MOST_BEGUN)),
+            Some(_) => Ok(true),
+            None => Ok(false),
+        }
     }
 
     /// Until the database takes it.
@@ -138,12 +155,17 @@ impl Inner {
 
     async fn make_version(&self, job: &Job) -> Result<(), UploadProblem> {
         let internal = |error: &dyn std::fmt::Display| UploadProblem::internal(&error.to_string());
+        let runtime = self.catalogue.runtime();
+        let claim = runtime.compile_claim(&job.digest).await;
         // One after the other, so that compiling takes so much of the machine and no more.
         let _ours = self.compiling.acquire().await;
-        let turn = self.catalogue.runtime().compile_turn().await;
+        let turn = runtime.compile_turn(claim).await;
+        if !self.begin(job).await? {
+            tracing::info!(upload = job.id, "an upload is another's by now");
+            return Ok(());
+        }
         let kept = self.store.component(&job.digest).await.map_err(|error| internal(&error))?;
         let bytes = kept.ok_or_else(|| internal(&"the bytes of an upload are gone"))?;
-        let runtime = self.catalogue.runtime();
         let component = runtime.load_in_turn(bytes.into(), &turn).await?;
         drop(turn);
         let reveals = component.reveals();
@@ -176,7 +198,7 @@ impl Inner {
             AddedVersion::NotOwner => return Err(UploadProblem::not_owner(block_type)),
             AddedVersion::OtherBytes(digest) => return Err(UploadProblem::other_bytes(block_type, version, &digest)),
         }
-        self.catalogue.refresh_with(Some(component)).await.map_err(|error| internal(&error))
+        self.know(Some(component)).await.map_err(|error| internal(&error))
     }
 
     pub(super) fn entry(

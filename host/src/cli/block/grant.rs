@@ -1,4 +1,7 @@
-//! `blockyard block grant TYPE`
+//! `blockyard block grant TYPE[@VERSION]`
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -11,15 +14,16 @@ use super::permissions;
 use super::push::Version;
 use super::server::ServerArgs;
 use crate::cli::Usage;
-use crate::domain::block::HttpRule;
-use crate::domain::{self, BlockType};
+use crate::domain::block::{HttpRule, Pin};
+use crate::domain::{self, BlockRef, BlockType};
 
 #[derive(Debug, Args)]
 pub(super) struct Grant {
-    /// The block's type, such as `custom.csv-parser`
-    #[arg(value_name = "TYPE")]
-    block_type: BlockType,
-    /// Grant what the newest version asks for, besides what is granted already; the default
+    /// The block's type, such as `custom.csv-parser`; `custom.csv-parser@1.2.0` for what that version asks for, and
+    /// `custom.csv-parser@1` for the newest of a major
+    #[arg(value_name = "TYPE[@VERSION]")]
+    block: BlockRef,
+    /// Grant what the version asks for, the newest if none is named, besides what is granted already; the default
     #[arg(long, conflicts_with_all = ["secrets", "reveal", "stateless"])]
     all: bool,
     /// Allow requests to this host, on this port, below this path, and to no other than those given; with `--all`, the host
@@ -106,16 +110,19 @@ fn secret(text: &str) -> Result<(String, HttpRule), String> {
 impl Grant {
     pub(super) async fn run(&self) -> anyhow::Result<ExitCode> {
         let server = self.server.connect()?;
-        let block_type = &self.block_type;
+        let block_type = &self.block.block_type;
         let place = format!("/blocks/{block_type}/grants");
         let before: Granted = server.get(&place).await?.decode()?;
         if self.show {
             tell("is granted to", block_type, &before.grant);
-            tell_versions(&before.versions);
+            match self.block.pin {
+                Pin::Active => tell_versions(&before.versions),
+                Pin::Major(_) | Pin::Exact(_) => tell_versions(self.version(&before)?),
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let Some(after) = self.wanted(&before)? else {
-            say!("{block_type} is granted all that its versions ask for");
+            self.tell_granted(&before)?;
             return Ok(ExitCode::SUCCESS);
         };
         tell("will be granted to", block_type, &after);
@@ -125,7 +132,8 @@ impl Grant {
         }
         let after: Granted = server.put(&place, &after).await?.decode()?;
         tell_versions(&after.versions);
-        if let Some(version) = after.versions.first().filter(|version| version.status == "inactive") {
+        let meant = self.version(&after).ok().flatten();
+        if let Some(version) = meant.filter(|version| version.status == "inactive") {
             let url = self.server.url();
             say!("\nTo use it in workflows:\n");
             say!("  curl -X POST {url}/blocks/{block_type}/versions/{}/activate", version.version);
@@ -139,8 +147,8 @@ impl Grant {
         if explicit && !self.all {
             return self.explicit().map(Some);
         }
-        // Of the newest alone: what an older one asked for in vain is nobody's wish any more.
-        let missing = before.versions.first().map(Version::missing).unwrap_or_default();
+        // Of the newest alone: what an older one asked for in vain is nobody's wish any more, unless it is named.
+        let missing = self.version(before)?.map(Version::missing).unwrap_or_default();
         self.check_places(&missing)?;
         if missing == domain::Grant::default() {
             return Ok(None);
@@ -154,8 +162,44 @@ impl Grant {
         Ok(Some(grant))
     }
 
+    /// The version that is meant; `None` if there is none at all.
+    fn version<'a>(&self, granted: &'a Granted) -> Result<Option<&'a Version>, Usage> {
+        let parsed = |version: &Version| version.version.parse::<semver::Version>().ok();
+        let is_meant = |version: &Version| match &self.block.pin {
+            Pin::Active => true,
+            Pin::Major(major) => parsed(version).is_some_and(|version| version.major == *major),
+            Pin::Exact(exact) => parsed(version).as_ref() == Some(exact),
+        };
+        let found = granted.versions.iter().find(|version| is_meant(version));
+        if found.is_none() && self.block.pin != Pin::Active {
+            let known: Vec<&str> = granted.versions.iter().map(|version| version.version.as_str()).collect();
+            let message = format!("there is no `{}`; the block has {}", self.block, known.join(", "));
+            return Err(Usage(message));
+        }
+        Ok(found)
+    }
+
+    /// That nothing is to be granted to the version that is meant, and what others still ask for.
+    fn tell_granted(&self, granted: &Granted) -> Result<(), Usage> {
+        let block_type = &self.block.block_type;
+        let pending: Vec<&Version> = granted.versions.iter().filter(|version| version.asks_for_more()).collect();
+        let (Some(meant), Some(first)) = (self.version(granted)?, pending.first()) else {
+            say!("{block_type} is granted all that its versions ask for");
+            return Ok(());
+        };
+        say!("{block_type} {} is granted all that it asks for; others ask for more:", meant.version);
+        tell_versions(pending.iter().copied());
+        say!("\nTo grant that to one of them:\n");
+        say!("  blockyard block grant {block_type}@{} --all{}", first.version, self.server.flag());
+        Ok(())
+    }
+
     /// What the flags say and nothing else.
     fn explicit(&self) -> Result<domain::Grant, Usage> {
+        if self.block.pin != Pin::Active {
+            let message = format!("a grant belongs to all versions of `{}`", self.block.block_type);
+            return Err(Usage(format!("{message}: a version goes with --all")));
+        }
         if let Some(from) = self.http.iter().find_map(|place| place.from.as_ref()) {
             return Err(Usage(format!("`{from}=` before a host goes with --all")));
         }
@@ -249,139 +293,10 @@ fn tell(what: &str, block_type: &BlockType, grant: &domain::Grant) {
     }
 }
 
-fn tell_versions(versions: &[Version]) {
+fn tell_versions<'a>(versions: impl IntoIterator<Item = &'a Version>) {
     say!();
     for version in versions {
         say!("{} {}: {}", version.block_type, version.version, version.status);
         permissions::lines(&version.missing()).iter().for_each(|line| say!("  asks to {line}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn places_are_read_with_all_their_parts() {
-        let read = |text: &str| {
-            let rule = rule(text)?;
-            Ok::<_, String>((rule.host.unwrap(), rule.scheme, rule.port, rule.path_prefix))
-        };
-        let host = || "api.example.com".to_owned();
-        assert_eq!(read("API.example.com"), Ok((host(), None, None, None)));
-        assert_eq!(read("https://api.example.com/"), Ok((host(), None, None, None)));
-        let all = (host(), Some("http".to_owned()), Some(8080), Some("/v1/x".to_owned()));
-        assert_eq!(read("http://api.example.com:8080/v1/x"), Ok(all));
-        assert_eq!(read("*.example.com").unwrap().0, "*.example.com");
-        assert_eq!(read("b\u{fc}cher.example").unwrap().0, "xn--bcher-kva.example");
-        assert_eq!(read("[::1]:8080/a/../b").unwrap(), ("[::1]".to_owned(), None, Some(8080), Some("/b".to_owned())));
-        for bad in [
-            "",
-            "*",
-            "*.",
-            "*.com",
-            "/v1",
-            "//a",
-            "a:b",
-            "a:0",
-            "a:99999",
-            "ftp://a",
-            "u@a",
-            "a?q",
-            "a b",
-            "a:1:2",
-            "a\\b",
-            "*.127.0.0.1",
-            "a.*.com",
-        ] {
-            assert!(rule(bad).is_err(), "{bad}");
-        }
-        let (name, place) = secret("key@API.example.com:8443").unwrap();
-        assert_eq!((name.as_str(), place.host, place.port), ("key", Some(host()), Some(8443)));
-        assert!(secret("key").is_err() && secret("@a").is_err() && secret("key@").is_err());
-    }
-
-    fn flags(arguments: &[&str]) -> Grant {
-        #[derive(clap::Parser)]
-        struct Alone {
-            #[command(flatten)]
-            grant: Grant,
-        }
-        let arguments = ["grant", "custom.x"].iter().chain(arguments);
-        <Alone as clap::Parser>::try_parse_from(arguments).unwrap().grant
-    }
-
-    fn pending(grant: serde_json::Value, missing: serde_json::Value) -> Granted {
-        let version = json!({"type": "custom.x", "version": "2.0.0", "status": "pending", "missing": missing});
-        serde_json::from_value(json!({"grant": grant, "versions": [version]})).unwrap()
-    }
-
-    #[test]
-    fn flags_say_the_whole_grant_and_all_adds_what_is_missing() {
-        let missing = json!({"http": [{"host": "new.example", "secrets": ["k"]}], "reveal": [], "stateless": true});
-        let before = pending(json!({"http": [{"host": "old.example"}]}), missing);
-        let hosts = |grant: &domain::Grant| grant.http.iter().filter_map(|rule| rule.host.clone()).collect::<Vec<_>>();
-
-        let explicit = flags(&["--http", "a.example/v1", "--secret", "k@a.example", "--secret", "k@b.example"]);
-        let grant = explicit.wanted(&before).unwrap().unwrap();
-        assert_eq!(hosts(&grant), ["a.example", "b.example"]);
-        assert!(grant.http.iter().all(|rule| rule.secrets == ["k"]) && !grant.stateless);
-
-        let places = ["--http", "a.example:8443", "--http", "a.example/v1"];
-        let secrets = |place: &str| -> Vec<usize> {
-            let flags = flags(&[&places[..], &["--secret", place]].concat());
-            let rules = flags.wanted(&before).unwrap().unwrap().http;
-            rules.iter().map(|rule| rule.secrets.len()).collect()
-        };
-        assert_eq!(secrets("k@a.example"), [1, 1]);
-        assert_eq!(secrets("k@a.example:8443"), [1, 0]);
-        assert_eq!(secrets("k@a.example/v2"), [0, 0, 1]);
-
-        for all in [&["--all"][..], &[]] {
-            let grant = flags(all).wanted(&before).unwrap().unwrap();
-            assert_eq!(hosts(&grant), ["old.example", "new.example"]);
-            assert!(grant.stateless);
-        }
-        let nothing = Granted { versions: Vec::new(), ..before };
-        assert!(flags(&["--all"]).wanted(&nothing).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_host_that_the_manifest_does_not_know_has_to_be_named() {
-        let asks = json!({"http": [{"hostFrom": "config:/url", "methods": ["GET"]}], "reveal": [], "stateless": false});
-        let before = pending(json!({}), asks);
-        let error = flags(&["--all"]).wanted(&before).unwrap_err();
-        assert!(error.0.contains("config:/url"), "{error}");
-        let grant = flags(&["--all", "--http", "db.example:8443"]).wanted(&before).unwrap().unwrap();
-        let rule = &grant.http[0];
-        let place = (rule.host.as_deref(), rule.port, rule.host_from.as_deref());
-        assert_eq!(place, (Some("db.example"), Some(8443), None));
-        assert_eq!(rule.methods.as_deref(), Some(&["GET".to_owned()][..]));
-    }
-
-    #[test]
-    fn each_host_goes_to_the_rule_that_it_is_for() {
-        let asks = json!({"http": [
-            {"hostFrom": "config:/url", "secrets": ["key"]}, {"hostFrom": "setting:mirror"}, {"host": "a.example"},
-        ], "reveal": [], "stateless": false});
-        let before = pending(json!({}), asks);
-        for (arguments, words) in [
-            (&["--all", "--http", "db.example"][..], "which is which"),
-            (&["--all", "--http", "config:/url=db.example"], "`setting:mirror` names"),
-            (&["--all", "--http", "config:/other=db.example"], "no host that `config:/other` names"),
-            (&["--http", "config:/url=db.example"], "goes with --all"),
-        ] {
-            let error = flags(arguments).wanted(&before).unwrap_err();
-            assert!(error.0.contains(words), "{error}");
-        }
-        let both = ["--all", "--http", "config:/url=db.example", "--http", "setting:mirror=m.example/x"];
-        let grant = flags(&both).wanted(&before).unwrap().unwrap();
-        let rules: Vec<_> = grant.http.iter().map(|rule| (rule.host.as_deref().unwrap(), rule.secrets.len())).collect();
-        assert_eq!(rules, [("db.example", 1), ("m.example", 0), ("a.example", 0)]);
-
-        let asks = json!({"http": [{"host": "a.example"}], "reveal": [], "stateless": false});
-        let error = flags(&["--all", "--http", "b.example"]).wanted(&pending(json!({}), asks)).unwrap_err();
-        assert!(error.0.contains("leave --http out"), "{error}");
     }
 }

@@ -55,6 +55,11 @@ impl Version {
         let Missing { http, reveal, stateless } = self.missing.clone().unwrap_or_default();
         Grant { http, reveal, stateless }
     }
+
+    /// Whether it asks for anything beyond it.
+    pub(super) fn asks_for_more(&self) -> bool {
+        self.missing.as_ref().is_some_and(|missing| !missing.is_empty())
+    }
 }
 
 impl Push {
@@ -73,7 +78,9 @@ impl Push {
             say!("\nIt asks to\n");
             lines.iter().for_each(|line| say!("  {line}"));
             say!("\nand waits until that is granted:\n");
-            say!("  blockyard block grant {} --all{}", version.block_type, self.server.flag());
+            // With its version: a newer one may be there, which asks for something else.
+            let Version { block_type, version, .. } = &version;
+            say!("  blockyard block grant {block_type}@{version} --all{}", self.server.flag());
         }
         if self.activate && version.status != "active" {
             return activate(&server, &version.block_type, &version.version).await;

@@ -177,9 +177,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_named() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = format!("http://{}", listener.local_addr().unwrap());
-        drop(listener);
+        // Nobody listens there, and nobody else gets it.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap();
+        taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = format!("http://{}", taken.local_addr().unwrap());
         let error = ServerArgs { server: server.clone() }.connect().unwrap().get("/blocks").await.unwrap_err();
         let error = error.to_string();
         assert!(error.contains(&server) && error.contains("blockyard serve") && !error.contains('\n'), "{error}");

@@ -86,6 +86,7 @@ impl Process {
             workflow_id: id.to_owned(),
             user_id: UserId::local(),
             name: id.to_owned(),
+            uploaded: Default::default(),
             document_digest: format!("sha256:{id}"),
             document,
             at: EIGHT,

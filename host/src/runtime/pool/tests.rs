@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::*;
@@ -17,7 +18,9 @@ fn bounds() -> WarmConfig {
 }
 
 fn key(digest: &str) -> Key {
-    Key { digest: digest.into(), reuse: Reuse { user: None, grant: Arc::default() } }
+    static GRANT: LazyLock<Arc<Grant>> = LazyLock::new(Arc::default);
+    let reuse = Reuse { user: None, mode: Mode::Production, grant: Arc::clone(&GRANT) };
+    Key { digest: digest.into(), reuse }
 }
 
 /// A call that makes `value` if nothing waits for it; whether something did.
@@ -44,18 +47,20 @@ fn an_instance_answers_as_many_calls_as_it_may() {
 }
 
 #[test]
-fn neither_components_nor_users_share_nor_calls_under_different_grants() {
+fn neither_components_nor_users_share_nor_calls_under_different_grants_or_modes() {
     let (mut pool, now) = (Pool::new(WarmConfig { instances: 8, ..bounds() }, 8), Instant::now());
-    let of = |user: &str| Key { reuse: Reuse { user: Some(user.into()), grant: Arc::default() }, ..key("a") };
+    let of = |user: &str| Key { reuse: Reuse { user: Some(user.into()), ..key("a").reuse }, ..key("a") };
     let (ada, eve) = (of("ada"), of("eve"));
-    let grant = Arc::new(Grant { reveal: vec!["it".to_owned()], ..Grant::default() });
-    let granted = Key { reuse: Reuse { user: None, grant }, ..key("a") };
-    for (value, key) in [&ada, &eve, &key("a"), &key("b"), &granted].into_iter().enumerate() {
+    // Taken back and given again it is another one.
+    let granted = Key { reuse: Reuse { grant: Arc::default(), ..key("a").reuse }, ..key("a") };
+    let demo = Key { reuse: Reuse { mode: Mode::Demo, ..key("a").reuse }, ..key("a") };
+    for (value, key) in [&ada, &eve, &key("a"), &key("b"), &granted, &demo].into_iter().enumerate() {
         assert_eq!(call(&mut pool, key, value as u32, now), (value as u32, false));
     }
     assert_eq!(call(&mut pool, &eve, 9, now), (1, true));
     assert_eq!(call(&mut pool, &ada, 9, now), (0, true));
     assert_eq!(call(&mut pool, &granted.clone(), 9, now), (4, true));
+    assert_eq!(call(&mut pool, &demo, 9, now), (5, true));
 }
 
 #[test]

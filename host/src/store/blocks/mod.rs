@@ -16,6 +16,7 @@ use super::reads::key;
 
 pub use components::PART_BYTES;
 pub use uploads::{NewUpload, UploadRow, UploadStatus};
+pub(crate) use versions::hold;
 pub use versions::{Activation, AddedVersion, DeletedBlock, NewBlockVersion};
 
 /// The kind of [`Notice::Changed`](super::Notice::Changed) that tells of a version, an activation or a grant.
@@ -56,7 +57,7 @@ pub struct BlockVersionRow {
 }
 
 /// All that is known of blocks, at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockRows {
     /// By name.
     pub types: Vec<BlockRow>,

@@ -75,8 +75,8 @@ pub struct UploadRow {
     pub version: Option<(BlockType, Version)>,
     /// Why it is no block: a JSON object.
     pub error: Option<Json>,
-    /// How often a process took over from another that was gone.
-    pub takeovers: u32,
+    /// How often a process has begun to compile it; not those that stopped in good order.
+    pub begun: u32,
     /// Unix milliseconds.
     pub created_at: i64,
     /// Unix milliseconds.
@@ -117,6 +117,24 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<UploadRow>, StoreError> {
         self.ask(Claim { owner: owner.to_owned(), now, until, limit }).await
+    }
+
+    /// Take note that `owner` begins to compile an upload; how often that was begun by now, this time among them. `None`
+    /// if the upload is another's by now, or has ended.
+    ///
+    /// # Errors
+    /// If the database fails or holds nonsense.
+    pub async fn begin_compiling(&self, id: &str, owner: &str) -> Result<Option<u32>, StoreError> {
+        self.ask(BeginCompiling { id: id.to_owned(), owner: owner.to_owned() }).await
+    }
+
+    /// Give back all that `owner` works on, so that others need not wait until it is theirs. Of those with the ids `begun`
+    /// it does not count that they were begun once more.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn release_uploads(&self, owner: &str, begun: Vec<String>) -> Result<(), StoreError> {
+        self.ask(Release { owner: owner.to_owned(), begun }).await
     }
 
     /// An upload is no block, for this reason: a JSON object. Nothing happens if it is not compiling any more.
@@ -161,7 +179,7 @@ fn read(row: &Row) -> Result<UploadRow, StoreError> {
         error: columns.opt_json(7)?,
         created_at: columns.int(8)?,
         updated_at: columns.int(9)?,
-        takeovers: columns.number(10)?,
+        begun: columns.number(10)?,
     })
 }
 
@@ -202,24 +220,64 @@ impl Command for Claim {
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Vec<UploadRow>, StoreError> {
         const KEEP: &str = "UPDATE block_uploads SET claimed_until = $2 WHERE status = 'compiling' AND owner = $1";
         const LOST: &str = uploads!(
-            "WHERE status = 'compiling' AND claimed_until < $1 AND owner <> $3 ORDER BY claimed_until, id LIMIT $2"
+            "WHERE status = 'compiling' AND claimed_until < $1 AND COALESCE(owner, '') <> $3 \
+             ORDER BY claimed_until, id LIMIT $2"
         );
-        const TAKE: &str =
-            "UPDATE block_uploads SET owner = $2, claimed_until = $3, takeovers = takeovers + 1 WHERE id = $1";
+        const TAKE: &str = "UPDATE block_uploads SET owner = $2, claimed_until = $3 WHERE id = $1";
         let connection = &mut transaction.connection;
         connection.execute(KEEP, [self.owner.as_str().into(), self.until.into()]).await?;
         let lost = sqlx::AssertSqlSafe(format!("{LOST}{}", connection.skip_locked()));
         let rows = connection.fetch(lost, [self.now.into(), self.limit.into(), self.owner.as_str().into()]).await?;
         let mut taken = Vec::with_capacity(rows.len());
         for row in &rows {
-            let mut upload = read(row)?;
-            upload.takeovers += 1;
+            let upload = read(row)?;
             connection
                 .execute(TAKE, [upload.id.as_str().into(), self.owner.as_str().into(), self.until.into()])
                 .await?;
             taken.push(upload);
         }
         Ok(taken)
+    }
+}
+
+#[derive(Debug)]
+struct BeginCompiling {
+    id: String,
+    owner: String,
+}
+
+impl Command for BeginCompiling {
+    type Output = Option<u32>;
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<Option<u32>, StoreError> {
+        // Whoever begins an upload that was begun before has taken it over from a process that is gone.
+        const BEGIN: &str = "UPDATE block_uploads SET takeovers = takeovers + 1 \
+             WHERE id = $1 AND owner = $2 AND status = 'compiling' RETURNING takeovers";
+        let args = [self.id.as_str().into(), self.owner.as_str().into()];
+        let row = transaction.connection.fetch_first(BEGIN, args).await?;
+        row.map(|row| Columns::new(&row, "block_uploads", &self.id).number(0)).transpose()
+    }
+}
+
+#[derive(Debug)]
+struct Release {
+    owner: String,
+    begun: Vec<String>,
+}
+
+impl Command for Release {
+    type Output = ();
+
+    async fn run(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        const FORGIVE: &str = "UPDATE block_uploads SET takeovers = takeovers - 1 \
+             WHERE id = $1 AND owner = $2 AND status = 'compiling' AND takeovers > 0";
+        const RELEASE: &str = "UPDATE block_uploads SET owner = NULL, claimed_until = 0 \
+             WHERE status = 'compiling' AND owner = $1";
+        let connection = &mut transaction.connection;
+        for id in &self.begun {
+            connection.execute(FORGIVE, [id.as_str().into(), self.owner.as_str().into()]).await?;
+        }
+        connection.execute(RELEASE, [self.owner.as_str().into()]).await.map(drop)
     }
 }
 

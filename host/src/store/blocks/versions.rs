@@ -1,6 +1,9 @@
 //! Versions: added, activated, granted to, deleted.
 
+use std::collections::BTreeMap;
+
 use semver::Version;
+use sqlx::AssertSqlSafe;
 
 use crate::domain::{AuditEntry, BlockType, Grant, Json, UserId};
 
@@ -149,6 +152,12 @@ impl Command for Add {
         let version = new.version.to_string();
         let id = || [new.block_type.as_str().into(), version.as_str().into()];
         let connection = &mut transaction.connection;
+        // First of all: a type without a version would be nobody's to delete.
+        let parts = connection.fetch_first(PARTS, [new.digest.as_str().into()]).await?;
+        let parts = parts.map(|row| Columns::new(&row, "components", &new.digest).number(0)).transpose()?;
+        if parts != Some(new.bytes.div_ceil(PART_BYTES as u64)) {
+            return Ok(AddedVersion::NotKept);
+        }
         // The row is locked from here on, so that two uploads of one type go one after the other.
         let owner = [new.block_type.as_str().into(), new.user_id.as_str().into(), new.now.into()];
         let row = connection.fetch_first(TYPE, owner).await?;
@@ -164,12 +173,6 @@ impl Command for Add {
                 }
             }
             None => {
-                let kept = [new.digest.as_str().into()];
-                let parts = connection.fetch_first(PARTS, kept).await?;
-                let parts = parts.map(|row| Columns::new(&row, "components", &new.digest).number(0)).transpose()?;
-                if parts != Some(new.bytes.div_ceil(PART_BYTES as u64)) {
-                    return Ok(AddedVersion::NotKept);
-                }
                 let [block_type, version] = id();
                 let args = [
                     block_type,
@@ -214,7 +217,9 @@ impl Command for Activate {
         let version = version.to_string();
         let id = || [block_type.as_str().into(), version.as_str().into(), (*now).into()];
         let args = id().into_iter().chain([digest.as_str().into(), encoded(grant)]);
-        if transaction.connection.execute(ACTIVATE, args).await? == 0 {
+        // A statement sees what was committed before it began: the one that looks at the grant comes after the wait for
+        // whoever changes it.
+        if !lock(transaction, block_type).await? || transaction.connection.execute(ACTIVATE, args).await? == 0 {
             return Ok(false);
         }
         transaction.connection.execute(NOTE, id()).await?;
@@ -237,17 +242,14 @@ impl Command for SetGrant {
     type Output = bool;
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<bool, StoreError> {
-        const TYPE: &str = "SELECT type FROM blocks WHERE type = $1";
         const SET: &str = "INSERT INTO block_grants (type, rules, updated_at) VALUES ($1, $2, $3) \
              ON CONFLICT (type) DO UPDATE SET rules = $2, updated_at = $3";
-        let connection = &mut transaction.connection;
         // A grant that outlived its type would be the next owner's.
-        let locked = sqlx::AssertSqlSafe(format!("{TYPE}{}", connection.for_update()));
-        if self.uploaded && connection.fetch_first(locked, [self.block_type.as_str().into()]).await?.is_none() {
+        if self.uploaded && !lock(transaction, &self.block_type).await? {
             return Ok(false);
         }
         let args = [self.block_type.as_str().into(), encoded(&self.grant), self.now.into()];
-        connection.execute(SET, args).await?;
+        transaction.connection.execute(SET, args).await?;
         add(transaction, &self.entry).await?;
         transaction.tell(Notice::Changed(BLOCKS_CHANGED.to_owned()));
         Ok(true)
@@ -264,11 +266,7 @@ impl Command for Delete {
     type Output = DeletedBlock;
 
     async fn run(&self, transaction: &mut Transaction<'_>) -> Result<DeletedBlock, StoreError> {
-        const TYPE: &str = "SELECT type FROM blocks WHERE type = $1";
-        let block_type = || [self.block_type.as_str().into()];
-        let connection = &mut transaction.connection;
-        let locked = sqlx::AssertSqlSafe(format!("{TYPE}{}", connection.for_update()));
-        if connection.fetch_first(locked, block_type()).await?.is_none() {
+        if !lock(transaction, &self.block_type).await? {
             return Ok(DeletedBlock::NotFound);
         }
         let workflows = self.workflows(transaction).await?;
@@ -284,7 +282,7 @@ impl Command for Delete {
             "DELETE FROM block_grants WHERE type = $1",
             "DELETE FROM blocks WHERE type = $1",
         ] {
-            transaction.connection.execute(sql, block_type()).await?;
+            transaction.connection.execute(sql, [self.block_type.as_str().into()]).await?;
         }
         add(transaction, &self.entry).await?;
         transaction.tell(Notice::Changed(BLOCKS_CHANGED.to_owned()));
@@ -325,6 +323,35 @@ impl Delete {
         found.truncate(MOST_NAMED);
         Ok(found)
     }
+}
+
+/// Keep others from changing an uploaded type, its versions and its grant until the transaction ends; `false` if there is
+/// none.
+async fn lock(transaction: &mut Transaction<'_>, block_type: &BlockType) -> Result<bool, StoreError> {
+    const TYPE: &str = "SELECT type FROM blocks WHERE type = $1";
+    let connection = &mut transaction.connection;
+    let locked = AssertSqlSafe(format!("{TYPE}{}", connection.for_update()));
+    Ok(connection.fetch_first(locked, [block_type.as_str().into()]).await?.is_some())
+}
+
+/// Have the uploaded types that a document names stay until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::UnknownBlock`] if one of them is gone.
+pub(crate) async fn hold(
+    transaction: &mut Transaction<'_>,
+    uploaded: &BTreeMap<BlockType, usize>,
+) -> Result<(), StoreError> {
+    const TYPE: &str = "SELECT type FROM blocks WHERE type = $1";
+    let connection = &mut transaction.connection;
+    // In the order of their names, so that two that hold the same do not wait for each other.
+    for (block_type, node) in uploaded {
+        let held = AssertSqlSafe(format!("{TYPE}{}", connection.for_share()));
+        if connection.fetch_first(held, [block_type.as_str().into()]).await?.is_none() {
+            return Err(StoreError::UnknownBlock { block_type: block_type.clone(), node: *node });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a node of the document is of the type, pinned or not.

@@ -86,6 +86,14 @@ impl Database {
         }
     }
 
+    /// Bytes that the disk of the database has left; `None` if this process cannot know.
+    pub(crate) fn room(&self) -> Option<u64> {
+        match self {
+            Self::Sqlite(readers) => readers.room(),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Wait for reads under way, then refuse more.
     pub(crate) async fn close(&self) {
         match self {
@@ -243,6 +251,15 @@ impl Connection {
         match self {
             Self::Sqlite(_) => "",
             Self::Postgres(_) => " FOR UPDATE",
+        }
+    }
+
+    /// What a `SELECT` ends with whose rows may be read the same way by others, but not changed, until the transaction
+    /// ends.
+    pub(crate) fn for_share(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(_) => " FOR SHARE",
         }
     }
 

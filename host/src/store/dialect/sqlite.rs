@@ -157,6 +157,13 @@ impl Readers {
         }
     }
 
+    /// Bytes that the disk of the file has left; `None` if that is not known, or there is no file.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let Self::Pool(pool) = self else { return None };
+        let disk = rustix::fs::statvfs(pool.connect_options().get_filename()).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     pub(crate) async fn close(&self) {
         if let Self::Pool(pool) = self {
             pool.close().await;

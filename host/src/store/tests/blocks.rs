@@ -1,27 +1,26 @@
-//! Uploaded blocks: components, uploads, versions, grants.
+//! Uploaded blocks: versions, grants, and what keeps them.
+
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{AuditEntry, BlockType, Grant};
 
 conformance! {
-    components_are_kept_in_parts,
-    what_nothing_names_is_swept_away,
-    an_upload_is_taken_over_when_its_process_is_gone,
-    a_failed_upload_keeps_its_reason,
     a_version_never_changes,
     a_version_needs_its_component,
     a_type_belongs_to_its_first_uploader,
     versions_are_activated,
     grants_are_set_and_go_with_their_type,
     what_is_in_use_stays,
+    a_workflow_names_no_block_that_is_gone,
     rows_that_cannot_be_read_are_left_out,
 }
 
-fn block(name: &str) -> BlockType {
+pub(super) fn block(name: &str) -> BlockType {
     name.parse().unwrap()
 }
 
-fn audit(action: &str) -> AuditEntry {
+pub(super) fn audit(action: &str) -> AuditEntry {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     AuditEntry {
@@ -34,7 +33,7 @@ fn audit(action: &str) -> AuditEntry {
     }
 }
 
-async fn begin(fixture: &Fixture, id: &str, digest: &str) {
+pub(super) async fn begin(fixture: &Fixture, id: &str, digest: &str) {
     let upload = NewUpload {
         id: id.into(),
         user_id: "ann".into(),
@@ -47,7 +46,7 @@ async fn begin(fixture: &Fixture, id: &str, digest: &str) {
     fixture.store.begin_upload(upload).await.unwrap();
 }
 
-fn version(user: &str, version: &str, digest: &str) -> NewBlockVersion {
+pub(super) fn version(user: &str, version: &str, digest: &str) -> NewBlockVersion {
     NewBlockVersion {
         block_type: block("custom.x"),
         version: version.parse().unwrap(),
@@ -62,74 +61,28 @@ fn version(user: &str, version: &str, digest: &str) -> NewBlockVersion {
     }
 }
 
-fn activation(version: &str, digest: &str) -> Activation {
+pub(super) fn activation(version: &str, digest: &str) -> Activation {
     let version = version.parse().unwrap();
     Activation { block_type: block("custom.x"), version, digest: digest.into(), grant: Grant::default(), now: 1600 }
 }
 
+/// A version of a workflow with this document.
+pub(super) fn saved(id: &str, document: &str) -> NewVersion {
+    NewVersion {
+        workflow_id: id.into(),
+        user_id: UserId::local(),
+        name: "w".into(),
+        uploaded: BTreeMap::new(),
+        document_digest: format!("sha256:{document}"),
+        document: json(document),
+        at: 1,
+    }
+}
+
 /// Add a version whose component is kept.
-async fn add(fixture: &Fixture, version: NewBlockVersion) -> AddedVersion {
+pub(super) async fn add(fixture: &Fixture, version: NewBlockVersion) -> AddedVersion {
     fixture.store.keep_component(&version.digest, b"abc", 1000).await.unwrap();
     fixture.store.add_block_version(version, audit("block.uploaded")).await.unwrap()
-}
-
-async fn components_are_kept_in_parts(fixture: Fixture) {
-    let store = &fixture.store;
-    for size in [1, PART_BYTES - 1, PART_BYTES, 3 * PART_BYTES + 17] {
-        let bytes: Vec<u8> = (0..size).map(|n| (n * 7 % 256) as u8).collect();
-        let digest = format!("sha256:{size}");
-        assert_eq!(store.component(&digest).await.unwrap(), None);
-        for _ in 0..2 {
-            store.keep_component(&digest, &bytes, 1000).await.unwrap();
-        }
-        assert_eq!(store.component(&digest).await.unwrap().as_deref(), Some(bytes.as_slice()));
-    }
-    fixture.run("DELETE FROM component_parts WHERE number = 1").await;
-    let cut = store.component(&format!("sha256:{}", 3 * PART_BYTES + 17)).await.unwrap();
-    assert_eq!(cut, None, "never a part for the whole");
-}
-
-async fn what_nothing_names_is_swept_away(fixture: Fixture) {
-    let store = &fixture.store;
-    for digest in ["unused", "uploading"] {
-        store.keep_component(digest, b"abc", 1000).await.unwrap();
-    }
-    begin(&fixture, "u", "uploading").await;
-    assert_eq!(
-        add(&fixture, NewBlockVersion { upload_id: "other".into(), ..version("ann", "1.0.0", "version") }).await,
-        AddedVersion::Added
-    );
-    assert!(!store.sweep_components(1000).await.unwrap(), "it is young");
-    assert!(store.sweep_components(1001).await.unwrap());
-    assert!(!store.sweep_components(1001).await.unwrap());
-    assert_eq!(store.component("unused").await.unwrap(), None);
-    for digest in ["uploading", "version"] {
-        assert!(store.component(digest).await.unwrap().is_some(), "{digest}");
-    }
-}
-
-async fn an_upload_is_taken_over_when_its_process_is_gone(fixture: Fixture) {
-    let store = &fixture.store;
-    begin(&fixture, "u", "d").await;
-    assert!(store.claim_uploads("two", 2000, 9000, 5).await.unwrap().is_empty(), "it holds until then");
-    assert!(store.claim_uploads("one", 1900, 4000, 5).await.unwrap().is_empty(), "a sign of life");
-    assert!(store.claim_uploads("two", 2001, 9000, 5).await.unwrap().is_empty());
-    let taken = store.claim_uploads("two", 4001, 9000, 5).await.unwrap();
-    assert_eq!(taken.iter().map(|upload| (upload.id.as_str(), upload.takeovers)).collect::<Vec<_>>(), [("u", 1)]);
-    assert!(store.claim_uploads("one", 4002, 9000, 5).await.unwrap().is_empty());
-}
-
-async fn a_failed_upload_keeps_its_reason(fixture: Fixture) {
-    let store = &fixture.store;
-    begin(&fixture, "u", "d").await;
-    let reason = json(r#"{"code":"foreign-import"}"#);
-    store.fail_upload("u", reason.clone(), 1700).await.unwrap();
-    store.fail_upload("u", json("{}"), 1800).await.unwrap();
-    let upload = store.upload("u").await.unwrap().unwrap();
-    assert_eq!((upload.status, upload.error, upload.updated_at), (UploadStatus::Failed, Some(reason), 1700));
-    assert_eq!(store.forget_uploads(1700).await.unwrap(), 0);
-    assert_eq!(store.forget_uploads(1701).await.unwrap(), 1);
-    assert_eq!(store.upload("u").await.unwrap(), None);
 }
 
 async fn a_version_never_changes(fixture: Fixture) {
@@ -149,7 +102,9 @@ async fn a_version_needs_its_component(fixture: Fixture) {
     let new = version("ann", "1.0.0", "swept");
     let added = fixture.store.add_block_version(new, audit("block.uploaded")).await.unwrap();
     assert_eq!(added, AddedVersion::NotKept);
-    assert!(fixture.store.blocks().await.unwrap().versions.is_empty());
+    let rows = fixture.store.blocks().await.unwrap();
+    assert!(rows.versions.is_empty());
+    assert!(rows.types.is_empty(), "a type without versions is nobody's to delete");
 }
 
 async fn a_type_belongs_to_its_first_uploader(fixture: Fixture) {
@@ -219,14 +174,6 @@ async fn what_is_in_use_stays(fixture: Fixture) {
     let store = &fixture.store;
     add(&fixture, version("ann", "1.0.0", "one")).await;
     let delete = async || store.delete_block(block("custom.x"), audit("block.deleted")).await.unwrap();
-    let saved = |id: &str, document: &str| NewVersion {
-        workflow_id: id.into(),
-        user_id: UserId::local(),
-        name: "w".into(),
-        document_digest: format!("sha256:{document}"),
-        document: json(document),
-        at: 1,
-    };
     // Of other types, or in words alone.
     store.create_workflow(saved("a", r#"{"name":"custom.x","nodes":[{"type":"custom.xy"}]}"#)).await.unwrap();
     store.create_workflow(saved("b", r#"{"nodes":[{"type":"custom.x@1.0.0"}]}"#)).await.unwrap();
@@ -246,6 +193,35 @@ async fn what_is_in_use_stays(fixture: Fixture) {
     assert_eq!(delete().await, DeletedBlock::UsedByExecutions(vec!["e".into()]));
     fixture.put(vec![finished("e", ExecutionStatus::Failed)]).await;
     assert_eq!(delete().await, DeletedBlock::Deleted);
+}
+
+async fn a_workflow_names_no_block_that_is_gone(fixture: Fixture) {
+    let store = &fixture.store;
+    let naming = |id: &str| NewVersion {
+        uploaded: BTreeMap::from([(block("custom.x"), 1)]),
+        ..saved(id, r#"{"nodes":[{"type":"core.filter"},{"type":"custom.x"}]}"#)
+    };
+    let key = || IdempotencyKey {
+        user_id: UserId::local(),
+        kind: "workflow",
+        key: "k".into(),
+        fingerprint: "f".into(),
+        at: 1,
+    };
+    let is_unknown = |error: StoreError| match error {
+        StoreError::UnknownBlock { block_type, node } => (block_type, node) == (block("custom.x"), 1),
+        _ => false,
+    };
+    store.create_workflow(saved("old", r#"{"nodes":[]}"#)).await.unwrap();
+    assert!(is_unknown(store.create_workflow(naming("w")).await.unwrap_err()));
+    assert!(is_unknown(store.create_workflow_once(naming("w"), key()).await.unwrap_err()));
+    assert!(is_unknown(store.save_workflow(naming("old"), None).await.unwrap_err()));
+    assert_eq!(store.workflow("w", None).await.unwrap(), None);
+    assert_eq!(store.workflow("old", None).await.unwrap().unwrap().version, 1);
+    add(&fixture, version("ann", "1.0.0", "one")).await;
+    let made = store.create_workflow_once(naming("w"), key()).await.unwrap();
+    assert_eq!(made, Once::Done(Saved { version: 1 }), "the refusal has used no key");
+    assert_eq!(store.save_workflow(naming("old"), None).await.unwrap(), Some(Saved { version: 2 }));
 }
 
 async fn rows_that_cannot_be_read_are_left_out(fixture: Fixture) {

@@ -12,6 +12,7 @@ fn version(id: &str, name: &str, at: i64) -> NewVersion {
         workflow_id: id.into(),
         user_id: UserId::local(),
         name: name.into(),
+        uploaded: Default::default(),
         document_digest: format!("sha256:{name}"),
         document: json(&format!("{{\"name\":\"{name}\"}}")),
         at,

@@ -1,6 +1,8 @@
 //! What the store promises. `writing`, `commands`, `jobs`, `reading` and `secrets` are the conformance suite, run against
-//! every database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing` and `outages` what only a server has.
+//! every database; `sqlite` is what only a file has; `postgres`, `plans`, `sharing`, `block_races` and `outages` what only
+//! a server has.
 
+mod block_races;
 mod blocks;
 mod commands;
 mod flows;
@@ -17,6 +19,7 @@ mod sharing;
 mod sqlite;
 mod stats;
 mod triggers;
+mod uploads;
 mod webhooks;
 mod writing;
 

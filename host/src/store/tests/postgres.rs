@@ -156,6 +156,7 @@ async fn texts_are_ordered_as_in_sqlite() {
                 workflow_id: (*id).to_owned(),
                 user_id: UserId::local(),
                 name: format!("n{n}"),
+                uploaded: Default::default(),
                 document_digest: "sha256:doc".into(),
                 document: json("{}"),
                 at: 1,

@@ -189,6 +189,7 @@ async fn workflows_are_listed_last_saved_first(fixture: Fixture) {
         workflow_id: format!("w{n}"),
         user_id: if n % 2 == 0 { "kim" } else { "lee" }.into(),
         name: "name".into(),
+        uploaded: Default::default(),
         document_digest: "sha256:doc".into(),
         document: json("{}"),
         at,

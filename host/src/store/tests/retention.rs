@@ -249,6 +249,7 @@ async fn documents_go_that_nobody_uses(fixture: Fixture) {
         workflow_id: "w".into(),
         user_id: UserId::local(),
         name: "w".into(),
+        uploaded: Default::default(),
         document_digest: "saved".into(),
         document: json("{}"),
         at: 1,

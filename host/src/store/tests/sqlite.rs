@@ -295,3 +295,11 @@ async fn every_query_has_its_index() {
         assert_indexed(&fixture, &sql).await;
     }
 }
+
+#[tokio::test]
+async fn a_component_that_would_fill_the_disk_has_no_room() {
+    let fixture = Fixture::in_file().await;
+    assert!(fixture.store.has_room_for(1), "this disk is nearly full");
+    assert!(!fixture.store.has_room_for(usize::MAX));
+    assert!(Fixture::in_memory().await.store.has_room_for(usize::MAX));
+}

@@ -179,7 +179,7 @@ fn response(received: Received, is_head: bool, view: &HttpView) -> Result<Respon
     if let http::header::Entry::Occupied(mut length) = response.headers_mut().entry(CONTENT_LENGTH)
         && !is_bodiless
     {
-        // Scrubbing may have changed it, and so may whoever wrote down a recorded answer.
+        // Whoever wrote down a recorded answer may have changed it.
         length.insert(HeaderValue::from(body.len()));
     }
     Ok(response.map(|()| body::hand_out(body, held, room)))

@@ -1,6 +1,6 @@
 //! What is tried, and what should come of it: an example of the manifest, or a file in `cases/`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -120,6 +120,12 @@ impl Case {
     }
 }
 
+/// Names that more than one of them has.
+pub(super) fn ambiguous(cases: &[Case]) -> HashSet<String> {
+    let mut known = HashSet::new();
+    cases.iter().filter(|case| !known.insert(&case.name)).map(|case| case.name.clone()).collect()
+}
+
 /// The files in `cases/` beside a component, which may lie in `dist/`, by name.
 pub(super) fn files(component: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let beside = component.parent().unwrap_or(Path::new("."));
@@ -155,6 +161,13 @@ mod tests {
         assert_eq!((case.name.as_str(), case.input.as_str()), ("by-name", "null"));
         assert!(case.is_called("by-name") && case.is_called("by-name.json") && !case.is_called("by"));
         assert!(read(r#"{"config": {}}"#).unwrap().expected.is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_there_twice_is_found() {
+        let case = |name: &str| read(&format!(r#"{{"name": "{name}", "outputs": {{}}}}"#)).unwrap();
+        let found = ambiguous(&[case("a"), case("b"), case("a"), case("a"), case("by-name")]);
+        assert_eq!(found, HashSet::from(["a".to_owned()]));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) struct Test {
     /// The block's folder, or its component
     #[arg(default_value = ".")]
     file: PathBuf,
-    /// Only the case or example of this name
+    /// Only the cases and the example of this name, or the case in this file
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
     /// Run the cases against the network, with the secrets of BLOCKYARD_SECRET_… variables, and write what comes into their
@@ -57,8 +57,8 @@ impl Test {
             let examples = block.manifest.examples.iter().map(Case::of_example).collect::<Result<Vec<_>, _>>()?;
             cases.splice(0..0, examples);
         }
+        let mut report = Report::new(self.json, case::ambiguous(&cases));
         let cases = self.chosen(cases, &file)?;
-        let mut report = Report::new(self.json);
         for case in cases {
             let (name, file) = (case.name.clone(), case.file.clone());
             let (verdict, result) = self.try_out(&sandbox, &block, case).await;

@@ -1,5 +1,6 @@
 //! What came of the cases, for people as it happens, or for programs at the end.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Report {
     json: bool,
+    /// Names that say too little.
+    ambiguous: HashSet<String>,
     cases: Vec<CaseView>,
 }
 
@@ -48,8 +51,9 @@ struct Summary<'a> {
 }
 
 impl Report {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json, cases: Vec::new() }
+    /// Of no case yet. Of those that have a name in `ambiguous` people are told the file as well.
+    pub(super) fn new(json: bool, ambiguous: HashSet<String>) -> Self {
+        Self { json, ambiguous, cases: Vec::new() }
     }
 
     /// One more case. People are told at once.
@@ -63,7 +67,7 @@ impl Report {
         let execution_time = result.execution_time;
         let view = CaseView { name, file, status, messages, differences, logs, execution_time };
         if !self.json {
-            say!("{}", text(&view));
+            say!("{}", self.text(&view));
         }
         self.cases.push(view);
     }
@@ -83,24 +87,26 @@ impl Report {
         }
         Ok(())
     }
-}
 
-fn text(case: &CaseView) -> String {
-    let kind = if case.file.is_some() { "case" } else { "example" };
-    let time = case.execution_time.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
-    let mut lines = vec![format!("{kind} {}: {}{time}", printable(&case.name), case.status)];
-    lines.extend(case.messages.iter().map(|message| format!("  {}", shown(message))));
-    for Difference { pointer, expected, got } in &case.differences {
-        let nothing = "nothing".to_owned();
-        lines.push(format!("  at {pointer}"));
-        lines.push(format!("    expected {}", expected.as_ref().unwrap_or(&nothing)));
-        lines.push(format!("    got      {}", got.as_ref().unwrap_or(&nothing)));
+    fn text(&self, case: &CaseView) -> String {
+        let kind = if case.file.is_some() { "case" } else { "example" };
+        let time = case.execution_time.map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+        let file = case.file.as_ref().filter(|_| self.ambiguous.contains(&case.name));
+        let file = file.map(|file| format!(" ({})", file.display())).unwrap_or_default();
+        let mut lines = vec![format!("{kind} {}: {}{time}", printable(&format!("{}{file}", case.name)), case.status)];
+        lines.extend(case.messages.iter().map(|message| format!("  {}", shown(message))));
+        for Difference { pointer, expected, got } in &case.differences {
+            let nothing = "nothing".to_owned();
+            lines.push(format!("  at {pointer}"));
+            lines.push(format!("    expected {}", expected.as_ref().unwrap_or(&nothing)));
+            lines.push(format!("    got      {}", got.as_ref().unwrap_or(&nothing)));
+        }
+        for LogLine { level, message, fields, .. } in &case.logs {
+            let fields = fields.as_ref().map(|fields| format!(" {}", fields.as_str())).unwrap_or_default();
+            lines.push(format!("  log {level}: {}", printable(&format!("{message}{fields}"))));
+        }
+        lines.join("\n")
     }
-    for LogLine { level, message, fields, .. } in &case.logs {
-        let fields = fields.as_ref().map(|fields| format!(" {}", fields.as_str())).unwrap_or_default();
-        lines.push(format!("  log {level}: {}", printable(&format!("{message}{fields}"))));
-    }
-    lines.join("\n")
 }
 
 /// A message may have lines, as a stack does.
@@ -119,7 +125,7 @@ mod tests {
         let fields = Some(Json::parse(r#"{"n":1}"#.to_owned()).unwrap());
         result.logs = vec![LogLine { timestamp: 0, level: "info".into(), message: "hello".into(), fields }];
         let difference = Difference { pointer: "/output/a".into(), expected: Some("1".into()), got: None };
-        let mut report = Report::new(true);
+        let mut report = Report::new(true, HashSet::new());
         report.add("x".into(), None, Verdict::Passed, CallResult::pending());
         report.add("y".into(), Some("y.json".into()), Verdict::Failed(Vec::new(), vec![difference]), result);
         assert_eq!(report.failed(), 1);
@@ -130,7 +136,25 @@ mod tests {
             "    got      nothing",
             r#"  log info: hello {"n":1}"#,
         ];
-        assert_eq!(text(&report.cases[1]), lines.join("\n"));
-        assert_eq!(text(&report.cases[0]), "example x: passed");
+        assert_eq!(report.text(&report.cases[1]), lines.join("\n"));
+        assert_eq!(report.text(&report.cases[0]), "example x: passed");
+    }
+
+    #[test]
+    fn a_name_that_two_cases_have_comes_with_its_file() {
+        let mut report = Report::new(true, HashSet::from(["x".to_owned()]));
+        for (name, file) in
+            [("x", None), ("x", Some("cases/x.json")), ("x", Some("cases/copy.json")), ("y", Some("y.json"))]
+        {
+            report.add(name.into(), file.map(PathBuf::from), Verdict::Passed, CallResult::pending());
+        }
+        let told: Vec<String> = report.cases.iter().map(|case| report.text(case)).collect();
+        let expected = [
+            "example x: passed",
+            "case x (cases/x.json): passed",
+            "case x (cases/copy.json): passed",
+            "case y: passed",
+        ];
+        assert_eq!(told, expected);
     }
 }
