@@ -171,7 +171,9 @@ async fn limits_hold_for_32_executions_and_a_greedy_one_and_nobody_starves() {
     assert_eq!(gate.most.load(Ordering::SeqCst), LIMIT);
     // In turns only those of the greedy one go first that were let in before anyone else came, the one of its turn, and
     // what overtakes on the way; in the order of arrival it would be all of them.
-    let last = order.iter().rposition(|target| target.contains("single")).unwrap();
+    // Of the singles those that are on their way at the end may be overtaken by any number, on a machine that is busy.
+    let mut singles = order.iter().enumerate().filter(|(_, target)| target.contains("single"));
+    let (last, _) = singles.nth(SINGLES - LIMIT).unwrap();
     let before = order[..last].iter().filter(|target| target.contains("greedy")).count();
     assert!(before <= 2 * LIMIT, "{before} of the greedy execution went first");
     assert_eq!((app.http.stats().in_flight, app.http.stats().waiting), (0, 0));
