@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_that_is_read_again_unchanged_is_the_same() {
+        let (grants, block_type) = (Grants::default(), "custom.x".parse::<BlockType>().unwrap());
+        let read = |stateless: bool| {
+            let grant = Grant { stateless, ..Grant::default() };
+            grants.store(BTreeMap::from([(block_type.clone(), grant)]));
+            grants.of(&block_type)
+        };
+        let first = read(true);
+        assert!(Arc::ptr_eq(&first, &read(true)));
+        assert!(!read(false).stateless);
+        // Taken back and given again it is another one, under which nothing was kept.
+        assert!(!Arc::ptr_eq(&first, &read(true)));
+    }
+
+    #[test]
     fn hosts_are_found_in_the_config_and_in_settings() {
         let settings = BTreeMap::from([("supabaseUrl".to_owned(), "http://db.example:8000".to_owned())]);
         let found = concrete(&rule("setting:supabaseUrl"), "{}", &settings).unwrap();

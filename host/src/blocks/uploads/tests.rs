@@ -7,7 +7,7 @@ use super::problem::COMPILE_CRASHED;
 use super::receive::MOST_BEGUN;
 use super::*;
 use crate::domain::{AuditEntry, Json};
-use crate::runtime::{ComponentError, Runtime, inspect};
+use crate::runtime::{CompileTurn, ComponentError, Runtime, inspect};
 use crate::store::{AddedVersion, BLOCKS_CHANGED, NewBlockVersion, Notice, UploadStatus};
 
 /// Longer than anything here takes.
@@ -23,6 +23,15 @@ fn process(runtime: &Runtime, store: &Store) -> Uploads {
 async fn received(uploads: &Uploads) -> String {
     let uploader = Uploader { user_id: UserId::local(), is_admin: true };
     uploads.receive(uploader, bytes::Bytes::from_static(COMPONENTS[0].2)).await.unwrap().id
+}
+
+/// An upload that a process in good order has left while others compiled: theirs is the turn.
+async fn left_waiting<'a>(runtime: &'a Runtime, store: &Store) -> (CompileTurn<'a>, String) {
+    let turn = runtime.compile_turn(runtime.compile_claim("another").await).await;
+    let first = process(runtime, store);
+    let id = received(&first).await;
+    first.stop().await;
+    (turn, id)
 }
 
 /// The code of the error that an upload ends with.
@@ -93,12 +102,7 @@ async fn knows(uploads: &Uploads, block_type: &BlockType, stateless: bool) {
 #[tokio::test]
 async fn stops_in_good_order_are_not_held_against_an_upload() {
     let (runtime, store) = runtime(None, Sources::system()).await;
-    // Others compile: it waits for its turn.
-    let claim = runtime.compile_claim("another").await;
-    let turn = runtime.compile_turn(claim).await;
-    let first = process(&runtime, &store);
-    let id = received(&first).await;
-    first.stop().await;
+    let (turn, id) = left_waiting(&runtime, &store).await;
     for _ in 0..=MOST_BEGUN {
         let next = process(&runtime, &store);
         // What was given back need not be waited for.
@@ -116,11 +120,7 @@ async fn stops_in_good_order_are_not_held_against_an_upload() {
 #[tokio::test]
 async fn an_upload_during_which_processes_end_is_given_up() {
     let (runtime, store) = runtime(None, Sources::system()).await;
-    let claim = runtime.compile_claim("another").await;
-    let turn = runtime.compile_turn(claim).await;
-    let first = process(&runtime, &store);
-    let id = received(&first).await;
-    first.stop().await;
+    let (turn, id) = left_waiting(&runtime, &store).await;
     for number in 1..=MOST_BEGUN {
         // Killed: nothing is given back.
         let killed = format!("killed-{number}");

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{LOCK, UNFINISHED};
+use super::{CODE, HASH, LOCK, MANIFEST, UNFINISHED};
 
 /// Files of work under way that are as old as this were left behind.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
@@ -31,6 +31,9 @@ pub(super) fn keep_to(root: &Path, most: u64, now: SystemTime) -> io::Result<()>
         }
         for entry in fs::read_dir(engine.path())? {
             let path = entry?.path();
+            if !is_ours(&path) {
+                continue;
+            }
             // Others tidy up too.
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let modified = metadata.modified()?;
@@ -64,6 +67,15 @@ pub(super) fn keep_to(root: &Path, most: u64, now: SystemTime) -> io::Result<()>
 /// Whether a directory is one of compiled code, going by its name.
 fn is_engine(name: &OsStr) -> bool {
     name.len() == 16 && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a file is one that the cache has written, going by its name: a digest, and one of the extensions. Whatever else
+/// somebody keeps there is none of its business.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().map(OsStr::as_encoded_bytes).unwrap_or_default();
+    let digest = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_known = |end: &OsStr| [CODE, HASH, MANIFEST, LOCK, UNFINISHED].iter().any(|known| end == *known);
+    !digest.is_empty() && digest.iter().all(u8::is_ascii_hexdigit) && path.extension().is_some_and(is_known)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -96,7 +96,12 @@ impl Cache {
         }
         match checked(engine, digest, &path, &hash) {
             Ok(component) => Some(component),
-            Err(why) => {
+            Err(Unusable::Unread(error)) => {
+                // Too many files are open, say: it may be as good as ever.
+                tracing::warn!(path = %path.display(), %error, "cached code cannot be read, compiling again");
+                None
+            }
+            Err(Unusable::Spoiled(why)) => {
                 tracing::warn!(path = %path.display(), why, "cached code is unusable, compiling again");
                 let _ = fs::remove_file(&path);
                 None
@@ -164,26 +169,36 @@ impl Cache {
 #[derive(Debug)]
 pub(super) struct Busy;
 
+/// Why there is no code although there is a file.
+enum Unusable {
+    /// Reading failed, which says nothing of the file.
+    Unread(io::Error),
+    /// It will never be of use.
+    Spoiled(String),
+}
+
 /// The code in the file, if it is what was written for the component with this digest.
-fn checked(engine: &Engine, digest: &str, path: &Path, hash: &Path) -> Result<Component, String> {
-    let told = |error: io::Error| error.to_string();
-    let mut file = File::open(path).map_err(told)?;
-    let wanted = fs::read(hash).map_err(|error| format!("its hash: {error}"))?;
+fn checked(engine: &Engine, digest: &str, path: &Path, hash: &Path) -> Result<Component, Unusable> {
+    let mut file = File::open(path).map_err(Unusable::Unread)?;
+    let wanted = fs::read(hash).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unusable::Spoiled("it has no hash".to_owned()),
+        _ => Unusable::Unread(error),
+    })?;
     let (mut hasher, mut chunk) = (hasher(digest), vec![0; CHUNK]);
     loop {
-        match file.read(&mut chunk).map_err(told)? {
+        match file.read(&mut chunk).map_err(Unusable::Unread)? {
             0 => break,
             read => hasher.update(&chunk[..read]),
         }
     }
     if hasher.finalize().as_slice() != wanted {
-        return Err("it is not as it was written".to_owned());
+        return Err(Unusable::Spoiled("it is not as it was written".to_owned()));
     }
     // Of those that are long unused the oldest go first.
     let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
     // SAFETY: the file holds what `store` wrote for this component and an engine of this kind, by the hash beside it. It
     // lies in a directory that only this user can write to (checked in `open`), and is replaced as a whole or not at all.
-    unsafe { Component::deserialize_file(engine, path) }.map_err(|error| format!("{error:#}"))
+    unsafe { Component::deserialize_file(engine, path) }.map_err(|error| Unusable::Spoiled(format!("{error:#}")))
 }
 
 /// Of code: the component that it belongs to comes first.

@@ -58,6 +58,12 @@ fn code_is_loaded_as_it_was_written_or_not_at_all() {
     cache.store(DIGEST, &whole);
     fs::remove_file(&hash).unwrap();
     assert!(cache.load(&engine, DIGEST).is_none());
+    // What cannot be read now may be good: here, a directory in the place of the hash.
+    cache.store(DIGEST, &whole);
+    fs::remove_file(&hash).unwrap();
+    fs::create_dir(&hash).unwrap();
+    assert!(cache.load(&engine, DIGEST).is_none() && cache.has(DIGEST));
+    fs::remove_dir(&hash).unwrap();
 }
 
 #[test]
@@ -136,6 +142,9 @@ fn what_was_not_used_for_longest_goes_when_there_is_too_much() {
         (leaf.join("0e.lock"), 2),
         (leaf.join("0f.lock"), 0),
         (root.path().join("notes.txt"), 20),
+        (leaf.join("0a.txt"), 20),
+        (before.join("notes.json"), 20),
+        (before.join("notes.tmp"), 20),
     ];
     for (path, days) in &others {
         fs::write(path, "x").unwrap();
@@ -146,11 +155,13 @@ fn what_was_not_used_for_longest_goes_when_there_is_too_much() {
         digests.map(|digest| cache.has(digest))
     };
     assert_eq!(left(4 * size), [true; 4]);
-    assert_eq!(others.each_ref().map(|(path, _)| path.exists()), [false, false, false, true, true]);
+    let kept = others.each_ref().map(|(path, _)| path.exists());
+    assert_eq!(kept, [false, false, false, true, true, true, true, true]);
     // Use counts, not age.
     assert!(cache.load(&engine, "sha256:0a").is_some());
     assert_eq!(left(2 * size), [true, false, false, true]);
     assert_eq!(left(2 * size - 1), [true, false, false, false]);
     assert_eq!(left(0), [false; 4]);
     assert!(!cache.path("sha256:0a", HASH).unwrap().exists());
+    assert!(others[3..].iter().all(|(path, _)| path.exists()), "what is not the cache's own stays");
 }
